@@ -1,0 +1,88 @@
+"""Every error that soilmeld raises on purpose.
+
+A message says what was found, where (source, file, row or column), shows sample values, and ends
+with the remedy, so that a person can act on it without reading code.
+"""
+
+from collections.abc import Iterable
+
+
+class SoilmeldError(Exception):
+    """Base of all errors raised on purpose.
+
+    Args:
+        problem: What is wrong, in one sentence.
+        source: Source id, if one is involved.
+        file: File name, if one is involved.
+        where: Row, column, sheet, layer or key of the fault.
+        samples: A few of the offending values (at most five are shown).
+        remedy: What the reader can do about it.
+    """
+
+    def __init__(
+        self,
+        problem: str,
+        *,
+        source: str | None = None,
+        file: str | None = None,
+        where: str | None = None,
+        samples: Iterable[object] = (),
+        remedy: str | None = None,
+    ) -> None:
+        self.problem, self.source, self.file, self.where = problem, source, file, where
+        self.samples, self.remedy = [str(s) for s in samples][:5], remedy
+        place = ", ".join(
+            f"{label} {value}"
+            for label, value in (("source", source), ("file", file), ("at", where))
+            if value
+        )
+        lines = [f"{place}: {problem}" if place else problem]
+        if self.samples:
+            lines.append("  found: " + ", ".join(repr(s) for s in self.samples))
+        if remedy:
+            lines.append("  remedy: " + remedy)
+        super().__init__("\n".join(lines))
+
+
+class SpecError(SoilmeldError):
+    """A source folder does not describe its source correctly."""
+
+
+class UnitError(SoilmeldError):
+    """A unit does not parse, has no basis, or has the wrong dimension."""
+
+
+class CodebookError(SoilmeldError):
+    """A code is not in its codebook, or a codebook is faulty."""
+
+
+class ArchiveError(SoilmeldError):
+    """Raw files are missing, suspicious, or not what their lock file says."""
+
+
+class ReadError(SoilmeldError):
+    """A raw file cannot be read as its specification says."""
+
+
+class ValidationError(SoilmeldError):
+    """Standardised data break a blocking expectation; nothing was committed."""
+
+
+class StoreError(SoilmeldError):
+    """The DuckDB store cannot be read or written."""
+
+
+class FusionError(SoilmeldError):
+    """Standardised tables cannot be brought to the samples."""
+
+
+class TrainingError(SoilmeldError):
+    """A training job cannot start, continue or be evaluated."""
+
+
+class LicenceError(SoilmeldError):
+    """An action would pass on data whose licence forbids it."""
+
+
+class SettingsError(SoilmeldError):
+    """The settings file is missing, unknown or inconsistent."""

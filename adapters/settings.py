@@ -1,0 +1,148 @@
+"""The one settings file, `soilmeld.toml`, and the places that follow from it.
+
+No other module reads the environment or the settings file.
+"""
+
+import os
+import tomllib
+from functools import cached_property
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from adapters.errors import SettingsError
+
+SETTINGS_FILE = "soilmeld.toml"
+
+
+class Settings(BaseModel):
+    """Contents of `soilmeld.toml`; `SOILMELD_<KEY>` in the environment overrides a key."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    data_root: Path = Field(
+        Path("data"), description="Folder that holds everything soilmeld reads and writes."
+    )
+    truth_root: Path = Field(
+        Path("truth"),
+        description="Where the twin keeps the truth it was written from; read by the audit alone.",
+    )
+    memory_limit: str = Field("4GB", description="DuckDB memory limit of one step.")
+    threads: int = Field(
+        2, ge=1, description="Threads of one step (DuckDB, polars, raster overlay)."
+    )
+    ui_host: str = Field("127.0.0.1", description="Address the Dagster UI listens on.")
+    ui_port: int = Field(3333, ge=1, le=65535, description="Port of the Dagster UI.")
+    twin: bool = Field(
+        True, description="Write the synthetic twin for sources that have no real file."
+    )
+    twin_size: str = Field(
+        "demo", pattern="^(tiny|demo|full)$", description="Size of the synthetic twin."
+    )
+    twin_seed: int = Field(20090401, description="Seed of the synthetic twin.")
+    training_ranks: int = Field(
+        2, ge=1, description="Processes that a training job is launched with."
+    )
+    lock_timeout_s: float = Field(
+        120.0, gt=0, description="How long a commit waits for the store's lock."
+    )
+    keep_versions: int = Field(
+        3,
+        ge=1,
+        description="Versions of each raw source, matrix and checkpoint that `soilmeld gc` keeps.",
+    )
+    keep_event_days: int = Field(
+        30, ge=1, description="Days of run history that `soilmeld gc` keeps."
+    )
+
+    @cached_property
+    def raw(self) -> Path:
+        """Inbox: `<raw>/<source_id>/`; soilmeld alters none but the twin's own files."""
+        return self.data_root / "raw"
+
+    @cached_property
+    def archive(self) -> Path:
+        """Content-addressed raw versions and their lock files."""
+        return self.data_root / "archive"
+
+    @cached_property
+    def std(self) -> Path:
+        """Standardised pixels: `<std>/<source_id>/<version>/*.tif`."""
+        return self.data_root / "std"
+
+    @cached_property
+    def store(self) -> Path:
+        """The DuckDB file that steps commit to."""
+        return self.data_root / "store" / "soilmeld.duckdb"
+
+    @cached_property
+    def published(self) -> Path:
+        """The read-only copy that readers open, and what is published beside it."""
+        return self.data_root / "published"
+
+    @cached_property
+    def fused(self) -> Path:
+        """Feature matrices: `<fused>/<origin group>/<version>/`."""
+        return self.data_root / "fused"
+
+    @cached_property
+    def runs(self) -> Path:
+        """Training runs: `<runs>/<recipe>/<run id>/`."""
+        return self.data_root / "runs"
+
+    @cached_property
+    def docs(self) -> Path:
+        """Great Expectations Data Docs."""
+        return self.data_root / "data_docs"
+
+    @cached_property
+    def dagster_home(self) -> Path:
+        """Dagster's own storage."""
+        return self.data_root / "dagster"
+
+    @cached_property
+    def scratch(self) -> Path:
+        """Temporary files, on the same file system so that a rename is atomic."""
+        return self.data_root / "tmp"
+
+
+def load_settings(path: Path | None = None) -> Settings:
+    """Read `soilmeld.toml` and the environment.
+
+    Args:
+        path: The settings file; by default `SOILMELD_SETTINGS`, else `soilmeld.toml` in the
+            working folder, else the defaults. Relative folders in it are relative to the file.
+
+    Raises:
+        SettingsError: The named file is missing, does not parse, or has an unknown or wrong value.
+    """
+    named = path or os.environ.get("SOILMELD_SETTINGS")
+    file = Path(named) if named else Path(SETTINGS_FILE)
+    values: dict[str, object] = {}
+    if file.is_file():
+        try:
+            values = tomllib.loads(file.read_text(encoding="utf-8"))
+        except tomllib.TOMLDecodeError as error:
+            raise SettingsError(
+                f"not valid TOML: {error}", file=str(file), remedy="correct that line"
+            ) from error
+    elif named:
+        raise SettingsError("no such settings file", file=str(file), remedy="check the path")
+    for key in Settings.model_fields:
+        if (value := os.environ.get(f"SOILMELD_{key.upper()}")) is not None:
+            values[key] = value
+    try:
+        settings = Settings.model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise SettingsError(
+            first["msg"],
+            file=str(file),
+            where=".".join(str(part) for part in first["loc"]),
+            samples=[first.get("input")],
+            remedy=f"known settings: {', '.join(Settings.model_fields)}",
+        ) from error
+    base = file.parent.resolve()
+    return settings.model_copy(
+        update={"data_root": base / settings.data_root, "truth_root": base / settings.truth_root}
+    )

@@ -1,0 +1,511 @@
+"""What a source folder says: the specification of one source, validated.
+
+Belongs here: the pydantic models of `source.yaml` and `columns.csv`, and loading them.
+Never here: reading raw data, or any decision that depends on the data.
+
+A folder `adapters/sources/<source_id>/` holds `source.yaml`, `columns.csv`, optionally
+`codebooks/*.csv` and, only where declaration cannot say it, a few lines of Python in `hooks.py`.
+"""
+
+import csv
+import functools
+import hashlib
+import itertools
+import json
+import re
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from adapters.errors import SpecError
+
+SOURCES_DIR = Path(__file__).parent / "sources"
+_NAME = r"^[a-z][a-z0-9_]*$"
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Licence(_Model):
+    """Terms under which the source may be used."""
+
+    id: str = Field(
+        description="Short name, an SPDX identifier where one exists (CC-BY-4.0, ESDAC)."
+    )
+    url: str | None = Field(None, description="Where the terms are printed.")
+    redistribute: bool = Field(
+        description="May values derived from this source be passed on to others?"
+    )
+    share_alike: bool = Field(
+        False, description="Must works derived from it carry the same licence?"
+    )
+    attribution: str = Field(description="The words that must stand where the data appear.")
+    note: str | None = Field(
+        None, description="Anything a user must know besides, such as conflicting statements."
+    )
+
+
+class Origin(_Model):
+    """Who made the source and how it is cited."""
+
+    producer: str
+    page: str = Field(description="Landing page.")
+    doi: str | None = None
+    citation: str
+    published: str | None = Field(None, description="Edition, release or year.")
+    licence: Licence
+
+
+class Access(_Model):
+    """How its raw files are obtained."""
+
+    kind: Literal["manual", "package", "http", "stac"]
+    instructions: str = Field(
+        description="What a person does to get the files, printed when they are missing."
+    )
+    package: str | None = Field(
+        None, description="PyPI package that ships the files (`kind: package`)."
+    )
+
+
+class Poll(_Model):
+    """How news of a new upstream version is noticed."""
+
+    by: Literal["inbox", "package_version", "etag", "last_modified", "listing"] = "inbox"
+    every_days: int = Field(30, ge=1)
+
+
+class Read(_Model):
+    """How one native table, layer set or vector layer is read."""
+
+    reader: Literal["csv", "xlsx", "xls", "dbf", "vector", "raster", "netcdf", "package"]
+    encoding: str = "utf-8"
+    delimiter: str = ","
+    decimal: Literal[".", ","] = "."
+    comment: str | None = Field(None, description="Prefix of lines to skip.")
+    sheet: str | None = None
+    header_row: int = Field(0, ge=0, description="Rows above the header.")
+    layer: str | None = Field(None, description="Layer of a multi-layer vector file.")
+    crs: str | None = Field(
+        None, description="CRS that the files do not state, as anything PROJ understands."
+    )
+    missing: tuple[str, ...] = Field(
+        ("",), description="Texts that mean missing, after trimming, in every column."
+    )
+    nodata_below: float | None = Field(
+        None,
+        description="Raster values at or below this are nodata even where no header says so.",
+    )
+    callable: str | None = Field(
+        None, description="`hooks.py` function that yields the native table (`reader: package`)."
+    )
+
+
+class Table(_Model):
+    """One native table and how it joins the source's standard table."""
+
+    files: tuple[str, ...] = Field(
+        description="Glob patterns under the source's inbox, matched without case."
+    )
+    required: bool = True
+    read: Read
+    compose: Literal["rows", "append", "join", "curve"] = Field(
+        "rows",
+        description="rows: the base table; append: more rows; join: columns joined by `on`; curve: "
+        "several rows for each key, packed as arrays ordered by `order_by`.",
+    )
+    on: tuple[str, ...] = Field(
+        (), description="Canonical columns that a join or curve matches on."
+    )
+    order_by: str | None = None
+
+    @model_validator(mode="after")
+    def _keys_given(self) -> "Table":
+        if self.compose in ("join", "curve") and not self.on:
+            raise ValueError(f"compose: {self.compose} needs `on`")
+        if self.compose == "curve" and not self.order_by:
+            raise ValueError("compose: curve needs `order_by`")
+        return self
+
+
+class PositionCheck(_Model):
+    """A second pair of coordinates that must agree with the first."""
+
+    x: str = Field(description="Canonical column.")
+    y: str
+    crs: str
+    max_distance_m: float = Field(gt=0)
+
+
+class Space(_Model):
+    """Where the rows are."""
+
+    support: Literal["point", "polygon", "grid", "region", "none"]
+    crs: str | None = Field(
+        None, description="CRS of `x` and `y`, or of the geometry where the files are silent."
+    )
+    crs_column: str | None = Field(
+        None, description="Canonical column that holds the CRS of each row."
+    )
+    x: str | None = Field(None, description="Canonical column of longitude or easting.")
+    y: str | None = None
+    location: Literal["gps", "theoretical", "degraded", "assigned"] = "gps"
+    uncertainty_m: float | None = Field(
+        None, description="Positional uncertainty (1 standard deviation)."
+    )
+    bounds: tuple[float, float, float, float] | None = Field(
+        None,
+        description="west, south, east, north in degrees: a row outside is refused its position.",
+    )
+    check: PositionCheck | None = None
+    region: str | None = Field(
+        None, description="Canonical column of the region code (`support: region`)."
+    )
+    region_system: str | None = Field(None, description="NUTS_2016 and the like.")
+
+
+class Depth(_Model):
+    """Depth interval of each row, below the soil surface, in cm."""
+
+    top: str | float | None = Field(
+        None, description="Canonical column, or the depth in cm of all rows."
+    )
+    bottom: str | float | None = None
+    label: str | None = Field(
+        None, description="Canonical column that holds a label such as '0-20 cm'."
+    )
+    labels: dict[str, tuple[float, float]] = Field(default_factory=dict)
+
+
+class Time(_Model):
+    """When the rows hold."""
+
+    date: str | None = Field(None, description="Canonical column of kind date.")
+    start: str | None = Field(
+        None, description="ISO date from which all rows hold, unless `date` says otherwise."
+    )
+    end: str | None = None
+
+
+class TextureSum(_Model):
+    """Fractions that must add up to 100 %."""
+
+    kind: Literal["texture_sum"]
+    columns: tuple[str, ...]
+    tolerance: float = Field(5.0, description="Percentage points.")
+
+
+class DepthOrder(_Model):
+    """Horizons of a profile: top above bottom, no overlap."""
+
+    kind: Literal["depth_order"]
+    profile: str = Field(description="Canonical column that identifies the profile.")
+
+
+Rule = Annotated[TextureSum | DepthOrder, Field(discriminator="kind")]
+
+
+class Sample(_Model):
+    """Set where the rows of this source are samples (the row backbone)."""
+
+    survey: str = Field(description="Name of the survey, as it appears in sample ids.")
+    site: str = Field(description="Canonical column that identifies the site across visits.")
+    site_prefix: str = Field(
+        description="Namespace of the site ids; surveys that share it share sites."
+    )
+
+
+class Fuse(_Model):
+    """How the source meets the samples."""
+
+    join: Literal["backbone", "key", "nearest", "raster", "polygon", "region", "none"]
+    key: dict[str, str] = Field(
+        default_factory=dict, description="Column of this source -> column of the samples."
+    )
+    max_distance_m: float | None = Field(None, gt=0)
+    resampling: Literal["nearest", "bilinear"] = "nearest"
+    reason: str | None = Field(None, description="Why the source is never aligned (`join: none`).")
+
+    @model_validator(mode="after")
+    def _complete(self) -> "Fuse":
+        needs = {"key": ("key",), "nearest": ("max_distance_m",), "none": ("reason",)}
+        for field in needs.get(self.join, ()):
+            if not getattr(self, field):
+                raise ValueError(f"join: {self.join} needs `{field}`")
+        return self
+
+
+class Column(_Model):
+    """One row of `columns.csv`: a native column, layer or array of columns, and what it means."""
+
+    name: str = Field(pattern=_NAME, description="Canonical name; spelled out.")
+    table: str = Field(description="Native table it stands in.")
+    native: str = Field(
+        description="Header, or for rasters `file[#band or variable]`; `{a..b..step}`: an array."
+    )
+    aliases: tuple[str, ...] = Field((), description="Other spellings of the header.")
+    kind: Literal["numeric", "categorical", "text", "date", "boolean"]
+    quantity: str | None = Field(
+        None, description="Observed property in `adapters/quantities.yaml`."
+    )
+    method: str | None = Field(None, description="Analytical method in `adapters/methods.yaml`.")
+    unit: str | None = Field(
+        None, description="Native unit, in the units list of `adapters/units.py`."
+    )
+    basis: Literal["mass", "volume", "area", "count", "charge"] | None = Field(
+        None,
+        description="What a share or content is counted on; a percent without basis does not load.",
+    )
+    codebook: str | None = None
+    unknown_code: Literal["refuse", "flag"] = "refuse"
+    missing: tuple[str, ...] = Field(
+        (), description="Texts that mean missing in this column alone."
+    )
+    detection_limit: float | None = Field(None, description="In the native unit.")
+    minimum: float | None = Field(None, description="Plausible range, in the native unit.")
+    maximum: float | None = None
+    date_format: str | None = Field(None, description="strptime format of a date.")
+    required: bool = Field(True, description="Is a file without this column refused?")
+    feature: bool = Field(True, description="Does it become a feature of the matrix?")
+    axis: str | None = Field(
+        None, description="What the positions of an array mean: month, wavelength_nm, ..."
+    )
+    depth: str | None = Field(
+        None, description="Depth interval in cm, such as 0-20, where it is not the row's."
+    )
+    period: str | None = Field(None, description="Year or years, where they are not the source's.")
+    statistic: Literal[
+        "value", "mean", "sd", "variance", "p05", "p95", "median", "share", "count", "class"
+    ] = "value"
+    evidence: Literal["verified", "assumed"] = Field(
+        description="Was the header seen in public material?"
+    )
+    unit_evidence: Literal["verified", "assumed"] | None = None
+    group: str | None = Field(None, description="Thematic group of the feature.")
+    description: str
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "Column":
+        if self.kind == "numeric" and not self.unit:
+            raise ValueError(
+                "a numeric column needs a unit ('1' for a pure number, 'pH' for acidity)"
+            )
+        if self.kind == "categorical" and not self.codebook:
+            raise ValueError(
+                "a categorical column needs a codebook ('open' where none is published)"
+            )
+        if self.kind == "date" and not self.date_format:
+            raise ValueError("a date column needs date_format")
+        return self
+
+    @property
+    def natives(self) -> list[str]:
+        """Native names of the elements: one for a scalar, many for an array."""
+        return expand_braces(self.native)
+
+    @property
+    def is_array(self) -> bool:
+        """Does the native pattern stand for several columns or layers?"""
+        return self.natives != [self.native]
+
+
+class SourceSpec(_Model):
+    """One source, complete."""
+
+    id: str = Field(pattern=_NAME)
+    title: str
+    description: str
+    auxiliary: bool = Field(False, description="Stands beside the 68.")
+    modality: Literal["table", "profile", "vector", "raster", "netcdf", "spectra", "photos"]
+    origin: Origin
+    access: Access
+    poll: Poll = Poll()
+    tables: dict[str, Table]
+    keys: tuple[str, ...] = Field((), description="Canonical columns that identify a row.")
+    space: Space
+    depth: Depth = Depth()
+    time: Time = Time()
+    rules: tuple[Rule, ...] = ()
+    sample: Sample | None = None
+    fuse: Fuse
+    max_flagged_share: float = Field(
+        0.05,
+        ge=0,
+        le=1,
+        description="Largest share of flagged values of one column that still passes.",
+    )
+    quirks: tuple[str, ...] = Field(
+        (), description="Known faults of the files, each handled or refused."
+    )
+    columns: tuple[Column, ...]
+    folder: Path = Field(exclude=True)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "SourceSpec":
+        names = {c.name for c in self.columns}
+        seen: set[tuple[str, str]] = set()
+        for column in self.columns:
+            if column.table not in self.tables:
+                raise ValueError(
+                    f"column {column.name}: no table {column.table!r} in {sorted(self.tables)}"
+                )
+            if (column.name, column.table) in seen:
+                raise ValueError(f"column {column.name} stands twice in table {column.table}")
+            seen.add((column.name, column.table))
+        said = {
+            "keys": self.keys,
+            "space": [
+                c
+                for c in (self.space.x, self.space.y, self.space.region, self.space.crs_column)
+                if c
+            ],
+            "space.check": [self.space.check.x, self.space.check.y] if self.space.check else [],
+            "depth": [
+                c
+                for c in (self.depth.top, self.depth.bottom, self.depth.label)
+                if isinstance(c, str)
+            ],
+            "time": [self.time.date] if self.time.date else [],
+            "sample": [self.sample.site] if self.sample else [],
+            "tables.on": list(itertools.chain.from_iterable(t.on for t in self.tables.values())),
+        }
+        for place, wanted in said.items():
+            if unknown := [c for c in wanted if c not in names]:
+                raise ValueError(f"{place} names columns that columns.csv lacks: {unknown}")
+        if (self.fuse.join == "backbone") != (self.sample is not None):
+            raise ValueError("`sample` and `fuse: {join: backbone}` go together")
+        if not self.is_raster and sum(t.compose == "rows" for t in self.tables.values()) != 1:
+            raise ValueError("exactly one table composes `rows`")
+        return self
+
+    @property
+    def is_raster(self) -> bool:
+        """Are its rows layers of pixels?"""
+        return self.modality in ("raster", "netcdf")
+
+    def column(self, name: str) -> Column:
+        """First column of that canonical name.
+
+        Raises:
+            SpecError: The source has no such column.
+        """
+        for column in self.columns:
+            if column.name == name:
+                return column
+        raise SpecError(
+            f"no column {name!r}",
+            source=self.id,
+            remedy=f"available: {', '.join(sorted({c.name for c in self.columns}))}",
+        )
+
+    def digest(self) -> str:
+        """SHA-256 of what the specification means: comments and layout do not change it."""
+        return hashlib.sha256(self._canonical()).hexdigest()
+
+    def _canonical(self) -> bytes:
+        parts = [self.model_dump_json(exclude={"folder"}).encode()]
+        for path in sorted(self.folder.glob("codebooks/*.csv")) + sorted(
+            self.folder.glob("hooks.py")
+        ):
+            parts.append(path.name.encode() + b"\0" + path.read_bytes())
+        return b"\0".join(parts)
+
+
+def expand_braces(pattern: str) -> list[str]:
+    """Expand every `{a..b}` or `{a..b..step}` of a pattern, zero-padded as `a` is.
+
+    >>> expand_braces("T{01..03}.asc")
+    ['T01.asc', 'T02.asc', 'T03.asc']
+    >>> expand_braces("{400..401..0.5}")
+    ['400', '400.5', '401']
+    >>> expand_braces("OC")
+    ['OC']
+    """
+    found = re.search(r"\{(-?[\d.]+?)\.\.(-?[\d.]+?)(?:\.\.([\d.]+?))?\}", pattern)
+    if not found:
+        return [pattern]
+    first, last, step = Decimal(found[1]), Decimal(found[2]), Decimal(found[3] or 1)
+    width = len(found[1]) if found[1].startswith("0") and found[1].isdigit() else 0
+    count = int((last - first) / step) + 1
+    values = (format((first + i * step).normalize(), "f").zfill(width) for i in range(count))
+    return list(
+        itertools.chain.from_iterable(
+            expand_braces(pattern[: found.start()] + value + pattern[found.end() :])
+            for value in values
+        )
+    )
+
+
+def _read_columns(path: Path, source_id: str) -> list[dict[str, object]]:
+    lists, rows = {"aliases", "missing"}, []
+    with path.open(encoding="utf-8", newline="") as handle:
+        for number, row in enumerate(csv.DictReader(handle), start=2):
+            if None in row:
+                raise SpecError(
+                    "more cells than headers",
+                    source=source_id,
+                    file=path.name,
+                    where=f"line {number}",
+                    remedy="quote cells that hold a comma",
+                )
+            filled = {k: v for k, v in row.items() if v not in ("", None)}
+            rows.append({k: tuple(v.split("|")) if k in lists else v for k, v in filled.items()})
+    return rows
+
+
+@functools.cache
+def load_spec(source_id: str, sources_dir: Path = SOURCES_DIR) -> SourceSpec:
+    """Read and validate one source folder.
+
+    Raises:
+        SpecError: The folder or a file is missing, or something in it is wrong.
+    """
+    folder = sources_dir / source_id
+    try:
+        raw = yaml.safe_load((folder / "source.yaml").read_text(encoding="utf-8"))
+        raw["columns"] = _read_columns(folder / "columns.csv", source_id)
+        spec = SourceSpec.model_validate({**raw, "folder": folder})
+    except FileNotFoundError as error:
+        raise SpecError(
+            "no such source",
+            source=source_id,
+            file=str(error.filename),
+            remedy=f"known sources: {', '.join(source_ids(sources_dir))}",
+        ) from error
+    except yaml.YAMLError as error:
+        raise SpecError(
+            f"not valid YAML: {error}", source=source_id, file="source.yaml", remedy="correct it"
+        ) from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = list(first["loc"])
+        if place[:1] == ["columns"] and len(place) > 1:
+            place[1] = raw["columns"][place[1]].get("name", f"row {place[1] + 2}")
+        raise SpecError(
+            first["msg"],
+            source=source_id,
+            where=".".join(str(p) for p in place),
+            samples=[] if isinstance(first.get("input"), dict) else [first.get("input")],
+            remedy="see docs/schema/source.schema.json",
+        ) from error
+    if spec.id != source_id:
+        raise SpecError(f"id is {spec.id!r}", source=source_id, remedy="name the folder as the id")
+    return spec
+
+
+def source_ids(sources_dir: Path = SOURCES_DIR) -> list[str]:
+    """Ids of all source folders, sorted."""
+    return sorted(p.parent.name for p in sources_dir.glob("*/source.yaml"))
+
+
+def json_schema() -> str:
+    """JSON schema of `source.yaml` for editors."""
+    schema = SourceSpec.model_json_schema()
+    for internal in ("folder", "columns"):
+        schema["properties"].pop(internal)
+        schema["required"].remove(internal)
+    return json.dumps(schema, indent=2, sort_keys=True) + "\n"
