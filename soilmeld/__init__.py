@@ -1,0 +1,13 @@
+"""The public face of soilmeld: read what was published, from Python or the shell.
+
+Belongs here: opening the published store, listing, querying, exporting, predicting and explaining.
+Never here: writing. The verbs of the command line that change state call functions of other rooms.
+
+>>> import soilmeld
+>>> data = soilmeld.open()                            # doctest: +SKIP
+>>> data.features("open")                             # doctest: +SKIP
+"""
+
+from soilmeld.reader import Dataset, open
+
+__all__ = ["Dataset", "open"]

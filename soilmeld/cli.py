@@ -1,0 +1,280 @@
+"""The command line.
+
+Belongs here: arguments, progress, printing. Never here: work; a verb calls one function of a room.
+Heavy rooms are imported inside the verb that needs them, so that `soilmeld --help` stays quick.
+"""
+
+import json
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from adapters.errors import SoilmeldError
+from adapters.settings import Settings, load_settings
+
+app = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    help="""Many soil and Earth-observation sources as one machine-learning-ready dataset.
+
+    [bold]Start here[/bold]: `soilmeld run` builds everything from the files at hand,
+    `soilmeld sources` shows what there is, `soilmeld features synthetic` lists the features,
+    `soilmeld query` gets rows of them.""",
+)
+console = Console()
+errors = Console(stderr=True)
+
+Group = Annotated[str, typer.Argument(help="Origin group: synthetic, open or user.")]
+SettingsFile = Annotated[
+    Path | None, typer.Option("--settings", help="Settings file [default: soilmeld.toml here]")
+]
+
+
+def main() -> None:
+    """Run the command line; an error of ours is printed as its message and ends with code 1."""
+    try:
+        app()
+    except SoilmeldError as error:
+        errors.print(f"[bold red]{type(error).__name__}[/bold red] ", end="")
+        errors.print(str(error), markup=False, highlight=False)
+        raise SystemExit(1) from None
+
+
+def _open(settings_file: Path | None):
+    import soilmeld
+
+    return soilmeld.open(settings_file)
+
+
+def _print(frame, title: str, limit: int | None = None) -> None:
+    """Print a polars frame as a table, at most `limit` rows of it."""
+    table = Table(title=title, title_justify="left", header_style="bold")
+    for name in frame.columns:
+        table.add_column(name, overflow="fold")
+    shown = frame if limit is None else frame.head(limit)
+    for row in shown.iter_rows():
+        table.add_row(
+            *["" if v is None else f"{v:.4g}" if isinstance(v, float) else str(v) for v in row]
+        )
+    console.print(table)
+    if shown.height < frame.height:
+        console.print(f"{shown.height} of {frame.height:,} rows; --out writes all of them")
+
+
+@app.command()
+def run(settings_file: SettingsFile = None) -> None:
+    """Build everything from the files at hand; a second run does only what changed.
+
+    Writes the synthetic twin where no real file is (settings: twin), standardises and validates
+    every source, fuses each origin's samples, trains and evaluates the models, publishes, and says
+    what it made.
+    """
+    from dagster_project.run import main as run_all
+
+    raise typer.Exit(run_all(load_settings(settings_file)))
+
+
+@app.command()
+def sources(settings_file: SettingsFile = None) -> None:
+    """List the published sources with origin, rows and licence."""
+    _print(_open(settings_file).sources().drop("attribution"), "Published sources")
+
+
+@app.command()
+def source(source_id: str, settings_file: SettingsFile = None) -> None:
+    """Show one source: licence, columns with units before and after, checks."""
+    data = _open(settings_file)
+    columns = data.columns(source_id)
+    about = data.sources().filter(source=source_id).row(0, named=True)
+    console.print(f"[bold]{about['title']}[/bold]  ({about['origin']}, {about['rows']:,} rows)")
+    console.print(f"licence {about['licence']}: {about['attribution']}")
+    _print(
+        columns.select("name", "kind", "native", "native_unit", "unit", "method", "evidence"),
+        "Columns",
+    )
+    checks = data.checks(source_id)
+    failed = checks.filter(~checks["success"])
+    console.print(f"{checks.height - failed.height} checks passed, {failed.height} did not")
+    if failed.height:
+        _print(
+            failed.select("expectation", "column", "blocking", "observed", "detail"), "Did not pass"
+        )
+
+
+@app.command()
+def features(
+    group: Group,
+    search: Annotated[str, typer.Argument(help="Part of an id, title or description.")] = "",
+    settings_file: SettingsFile = None,
+) -> None:
+    """List the features of a group's matrix."""
+    _print(_open(settings_file).features(group, search), f"Features of group {group}")
+
+
+@app.command()
+def describe(group: Group, feature: str, settings_file: SettingsFile = None) -> None:
+    """Show the dictionary record of one feature."""
+    console.print_json(data=_open(settings_file).describe(group, feature))
+
+
+@app.command()
+def query(
+    group: Group,
+    feature: Annotated[list[str] | None, typer.Argument(help="Feature ids; all when none.")] = None,
+    bbox: Annotated[
+        tuple[float, float, float, float] | None,
+        typer.Option(help="west south east north, in degrees", metavar="W S E N"),
+    ] = None,
+    start: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"])] = None,
+    end: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"])] = None,
+    survey: Annotated[str | None, typer.Option(help="One survey.")] = None,
+    land_cover: Annotated[
+        str | None, typer.Option(help="LUCAS code or its beginning, such as B1.")
+    ] = None,
+    complete: Annotated[bool, typer.Option(help="Only rows that have every feature.")] = False,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", help="Write to .parquet (GeoParquet), .gpkg or .csv."),
+    ] = None,
+    redistributable: Annotated[
+        bool, typer.Option(help="Refuse values that may not be passed on to others.")
+    ] = False,
+    settings_file: SettingsFile = None,
+) -> None:
+    """Get samples by place, time, land cover and feature; print them or write them to a file."""
+    from soilmeld.export import export
+
+    data = _open(settings_file)
+    frame = data.query(
+        group,
+        feature or (),
+        bbox=bbox,
+        start=start.date() if start else None,
+        end=end.date() if end else None,
+        survey=survey,
+        land_cover=land_cover,
+        complete=complete,
+    )
+    if out is None:
+        keep = ["sample_id", "longitude", "latitude", "depth_top", "depth_bottom"]
+        _print(frame.select(*keep, *(feature or [])), f"Samples of group {group}", limit=20)
+        return
+    dictionary = data.dictionary(group)
+    path = export(frame, dictionary, out, redistributable=redistributable)
+    console.print(f"{frame.height:,} samples x {len(feature or dictionary)} features -> {path}")
+    for licence in sorted(
+        {li for f in frame.columns if f in dictionary for li in dictionary[f]["licences"]}
+    ):
+        console.print(f"  licence: {licence}")
+
+
+@app.command()
+def sample(
+    points: Annotated[Path, typer.Argument(help="CSV file with one point a row.")],
+    crs: Annotated[str, typer.Option(help="CRS of x and y, such as EPSG:4326.")],
+    x: Annotated[str, typer.Option(help="Column of longitude or easting.")] = "longitude",
+    y: Annotated[str, typer.Option(help="Column of latitude or northing.")] = "latitude",
+    out: Annotated[Path, typer.Option("--out", "-o", help=".parquet, .gpkg or .csv")] = Path(
+        "sampled.csv"
+    ),
+    settings_file: SettingsFile = None,
+) -> None:
+    """Take your own points through every source at hand."""
+    from fusion.points import read_points, sample_points
+
+    from soilmeld.export import export
+
+    data = _open(settings_file)
+    with console.status("sampling every source"):
+        frame, dictionary = sample_points(data.settings, read_points(points), x=x, y=y, crs=crs)
+    path = export(frame, dictionary, out)
+    console.print(f"{frame.height:,} points x {len(dictionary)} features -> {path}")
+
+
+@app.command()
+def predict(
+    group: Group,
+    sample_id: str,
+    feature: Annotated[
+        list[str] | None, typer.Argument(help="Features; all missing ones when none.")
+    ] = None,
+    level: Annotated[float, typer.Option(min=0.5, max=0.99, help="Level of the interval.")] = 0.9,
+    settings_file: SettingsFile = None,
+) -> None:
+    """Predict missing features of a sample, with intervals, by the group's trained model."""
+    _print(
+        _open(settings_file).predict(group, [sample_id], feature or (), level=level),
+        f"Predicted by the model of group {group}",
+    )
+
+
+@app.command()
+def explain(group: Group, sample_id: str, feature: str, settings_file: SettingsFile = None) -> None:
+    """Follow one value back to file, sheet, row, raw text, unit conversion and checks."""
+    from soilmeld.explain import explain as explain_value
+
+    console.print(
+        explain_value(_open(settings_file), group, sample_id, feature).readable(), highlight=False
+    )
+
+
+@app.command()
+def accept(
+    source_id: str,
+    replace_twin: Annotated[
+        bool,
+        typer.Option(
+            "--replace-twin", help="Use your files instead of the twin's for this source."
+        ),
+    ] = False,
+    settings_file: SettingsFile = None,
+) -> None:
+    """Use your own waiting files of a source in the twin's place; its columns then say `mixed`."""
+    from adapters.archive import accept_user
+
+    from adapters.spec import load_spec
+
+    if not replace_twin:
+        raise typer.BadParameter("say --replace-twin: your files will stand among synthetic ones")
+    version = accept_user(load_spec(source_id), load_settings(settings_file))
+    console.print(
+        f"{source_id}: version {version.version[:12]} is next; `soilmeld run` standardises it"
+    )
+
+
+@app.command()
+def gc(
+    dry_run: Annotated[bool, typer.Option(help="Only say what would go.")] = False,
+    settings_file: SettingsFile = None,
+) -> None:
+    """Remove old raw versions, matrices, checkpoints and run history (settings: keep_*)."""
+    from dagster_project.retention import collect
+
+    freed = collect(load_settings(settings_file), dry_run=dry_run)
+    for place, count, size in freed:
+        console.print(
+            f"{place}: {count} {'to remove' if dry_run else 'removed'}, {size / 1e6:.1f} MB"
+        )
+
+
+@app.command()
+def settings(settings_file: SettingsFile = None) -> None:
+    """Show the settings that apply."""
+    values = load_settings(settings_file)
+    for name, field in Settings.model_fields.items():
+        console.print(
+            f"{name} = {getattr(values, name)!s}   [dim]{field.description}[/dim]", highlight=False
+        )
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON schema of source.yaml, for editors."""
+    from adapters.spec import json_schema
+
+    console.print_json(json.dumps(json.loads(json_schema())))
