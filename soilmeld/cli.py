@@ -263,6 +263,24 @@ def gc(
 
 
 @app.command()
+def serve(
+    mcp: Annotated[bool, typer.Option("--mcp", help="Speak MCP on stdin and stdout.")] = False,
+    settings_file: SettingsFile = None,
+) -> None:
+    """Serve the published data read-only: HTTP (OpenAPI at /docs, MCP at /mcp), or MCP on stdio.
+
+    Address and port stand in the settings (serve_host, serve_port).
+    """
+    from soilmeld.server import http_app, mcp_server, serve_http
+
+    data = _open(settings_file)
+    if mcp:
+        mcp_server(data).run("stdio")
+    else:
+        serve_http(http_app(data), data.settings.serve_host, data.settings.serve_port)
+
+
+@app.command()
 def settings(settings_file: SettingsFile = None) -> None:
     """Show the settings that apply."""
     values = load_settings(settings_file)
