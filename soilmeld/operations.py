@@ -93,8 +93,8 @@ class Operations:
         group: Group,
         sample_id: SampleId,
         features: Annotated[
-            list[str], Field(description="Features; the missing ones when empty.")
-        ] = [],  # noqa: B006
+            tuple[str, ...], Field(description="Features; the missing ones when empty.")
+        ] = (),
         level: Annotated[float, Field(ge=0.5, le=0.99, description="Level of the interval.")] = 0.9,
     ) -> list[dict[str, Any]]:
         """Predict missing features of a sample, with intervals, by the group's trained model."""

@@ -5,22 +5,24 @@ Belongs here: transport. Never here: what the operations do.
 
 import contextlib
 import inspect
+import socket
 from collections.abc import AsyncIterator
 from importlib.metadata import version
 
+import uvicorn
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 from mcp.server import MCPServer
 from pydantic import create_model
 
-from adapters.errors import SoilmeldError
+from adapters.errors import SettingsError, SoilmeldError
 from soilmeld.operations import Operations
 from soilmeld.reader import Dataset, NotFoundError
 
 INSTRUCTIONS = (
-    "Soil and Earth-observation samples from many sources in one feature matrix a group. Start with "
-    "`sources` and `features`. Values of group `synthetic` are invented for tests: never report them "
-    "as measurements. Cite the attribution of each source whose values you show."
+    "Soil and Earth-observation samples from many sources in one feature matrix a group. Start "
+    "with `sources` and `features`. Values of group `synthetic` are invented for tests: never "
+    "report them as measurements. Cite the attribution of each source whose values you show."
 )
 
 
@@ -51,11 +53,28 @@ def http_app(data: Dataset) -> FastAPI:
     @app.exception_handler(SoilmeldError)
     async def refused(_: Request, error: SoilmeldError) -> JSONResponse:
         status = 404 if isinstance(error, NotFoundError) else 400
-        return JSONResponse(
-            {"error": type(error).__name__, "message": str(error)}, status_code=status
-        )
+        content = {"error": type(error).__name__, "message": str(error)}
+        return JSONResponse(content, status_code=status)
 
     return app
+
+
+def serve_http(app: FastAPI, host: str, port: int) -> None:
+    """Serve until interrupted.
+
+    Raises:
+        SettingsError: The port is taken.
+    """
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise SettingsError(
+                f"cannot listen on {host}:{port}: {error.strerror}",
+                remedy="stop what listens there, or set another serve_port in soilmeld.toml",
+            ) from error
+    uvicorn.run(app, host=host, port=port)
 
 
 def _endpoint(operation):
