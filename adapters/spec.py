@@ -89,6 +89,12 @@ class Read(_Model):
     comment: str | None = Field(None, description="Prefix of lines to skip.")
     sheet: str | None = None
     header_row: int = Field(0, ge=0, description="Rows above the header.")
+    block_row: int | None = Field(
+        None,
+        ge=0,
+        description="Row of block names above the header: a column is named `<block>: <header>` "
+        "after the last filled cell at or left of it, and by its header alone left of all blocks.",
+    )
     layer: str | None = Field(None, description="Layer of a multi-layer vector file.")
     crs: str | None = Field(
         None, description="CRS that the files do not state, as anything PROJ understands."
@@ -105,6 +111,16 @@ class Read(_Model):
     )
 
 
+class Time(_Model):
+    """When the rows hold."""
+
+    date: str | None = Field(None, description="Canonical column of kind date.")
+    start: str | None = Field(
+        None, description="ISO date from which all rows hold, unless `date` says otherwise."
+    )
+    end: str | None = None
+
+
 class Table(_Model):
     """One native table and how it joins the source's standard table."""
 
@@ -113,15 +129,19 @@ class Table(_Model):
     )
     required: bool = True
     read: Read
-    compose: Literal["rows", "append", "join", "curve"] = Field(
+    compose: Literal["rows", "append", "join", "curve", "keep"] = Field(
         "rows",
         description="rows: the base table; append: more rows; join: columns joined by `on`; curve: "
-        "several rows for each key, packed as arrays ordered by `order_by`.",
+        "several rows for each key, packed as arrays ordered by `order_by`; keep: archived, and "
+        "read by people alone.",
     )
     on: tuple[str, ...] = Field(
         (), description="Canonical columns that a join or curve matches on."
     )
     order_by: str | None = None
+    time: Time | None = Field(
+        None, description="When the rows of this table hold, where it is not the source's time."
+    )
 
     @model_validator(mode="after")
     def _keys_given(self) -> "Table":
@@ -179,16 +199,6 @@ class Depth(_Model):
         None, description="Canonical column that holds a label such as '0-20 cm'."
     )
     labels: dict[str, tuple[float, float]] = Field(default_factory=dict)
-
-
-class Time(_Model):
-    """When the rows hold."""
-
-    date: str | None = Field(None, description="Canonical column of kind date.")
-    start: str | None = Field(
-        None, description="ISO date from which all rows hold, unless `date` says otherwise."
-    )
-    end: str | None = None
 
 
 class TextureSum(_Model):
@@ -260,6 +270,12 @@ class Column(_Model):
         None,
         description="What a share or content is counted on; a percent without basis does not load.",
     )
+    other_unit: str | None = Field(
+        None,
+        description="Unit of the whole column if its median is below `other_unit_below`: for "
+        "publishers who disagree on the unit of a column. The decision is flagged.",
+    )
+    other_unit_below: float | None = None
     codebook: str | None = None
     unknown_code: Literal["refuse", "flag"] = "refuse"
     missing: tuple[str, ...] = Field(
@@ -298,6 +314,8 @@ class Column(_Model):
             raise ValueError(
                 "a categorical column needs a codebook ('open' where none is published)"
             )
+        if (self.other_unit is None) != (self.other_unit_below is None):
+            raise ValueError("`other_unit` and `other_unit_below` go together")
         if self.kind == "date" and not self.date_format:
             raise ValueError("a date column needs date_format")
         return self
