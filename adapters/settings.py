@@ -4,6 +4,7 @@ No other module reads the environment or the settings file.
 """
 
 import os
+import sys
 import tomllib
 from functools import cached_property
 from pathlib import Path
@@ -148,3 +149,14 @@ def load_settings(path: Path | None = None) -> Settings:
     return settings.model_copy(
         update={"data_root": base / settings.data_root, "truth_root": base / settings.truth_root}
     )
+
+
+def process_environment(**changes: str) -> dict[str, str]:
+    """Environment for a child process: this one's, this interpreter's programs first, and changes.
+
+    Build tools such as ninja are looked up on PATH alone, and a virtual environment that was not
+    activated is not on it.
+    """
+    programs = str(Path(sys.executable).parent)
+    path = os.pathsep.join([programs, os.environ.get("PATH", os.defpath)])
+    return {**os.environ, "PATH": path, **changes}

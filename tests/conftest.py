@@ -1,1 +1,54 @@
-"""Shared by all tests; its folder is on the import path, so `good_standard` can be imported."""
+"""Shared by all tests; its folder is on the import path, so `good_standard` can be imported.
+
+A test that lacks a program or the reference data skips and says what it needs; the closing summary
+counts those in one line. With SOILMELD_REQUIRE_ALL set, as `.ci/run` does, such a skip is a failure.
+"""
+
+import collections
+import os
+import shutil
+from collections.abc import Generator
+from pathlib import Path
+
+import pytest
+
+REQUIRE_ALL = "SOILMELD_REQUIRE_ALL"
+# What no machine at hand has cannot be required of it.
+_NEVER_REQUIRED = ("GPU",)
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Path:
+    """Headless browser of the system."""
+    for name in ("chromium", "chromium-browser", "google-chrome"):
+        if found := shutil.which(name):
+            return Path(found)
+    pytest.skip("chromium is not installed")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    if report.skipped and not hasattr(report, "wasxfail") and os.environ.get(REQUIRE_ALL):
+        reason = _reason(report)
+        if not any(word in reason for word in _NEVER_REQUIRED):
+            report.outcome = "failed"
+            report.longrepr = f"{item.nodeid}: skipped, but {REQUIRE_ALL} is set: {reason}"
+    return report
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    reasons = collections.Counter(
+        _reason(report) for report in terminalreporter.stats.get("skipped", [])
+    )
+    if reasons:
+        told = "; ".join(f"{count} because {reason}" for reason, count in reasons.items())
+        terminalreporter.write_line(f"skipped: {told}")
+
+
+def _reason(report: pytest.TestReport) -> str:
+    longrepr = report.longrepr
+    text = longrepr[2] if isinstance(longrepr, tuple) else str(longrepr)
+    return text.removeprefix("Skipped: ")

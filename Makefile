@@ -1,0 +1,57 @@
+# make run | test | test-long | ui | docs | lint | bench | clean        (make help lists them)
+#
+# PYTHON names the interpreter that the environment is made with: make PYTHON=python3.12 run
+
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help run test test-long ui docs lint bench clean
+
+help:
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 20
+
+# Installs again only when what is to be installed changed. Bytecode is compiled here because a
+# machine may forbid Python to write it later, and every command would then parse it all anew.
+$(STAMP): pyproject.toml constraints.txt
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "installing soilmeld into $(VENV) (some minutes the first time)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --compile \
+		-c constraints.txt -e '.[dev]'
+	@$(BIN)/python -m compileall -q -j 0 $(VENV)/lib > /dev/null || true
+	@touch $@
+
+# The project's own bytecode: a moment where nothing changed.
+COMPILE = $(BIN)/python -m compileall -q adapters expectations fusion models training \
+	dagster_project soilmeld
+
+run: $(STAMP)  ## the main job: files in, tables, matrices, models, published store
+	@$(COMPILE)
+	@$(BIN)/python -m dagster_project.run
+
+test: $(STAMP)  ## the tests (under 10 minutes)
+	@$(COMPILE)
+	@$(BIN)/python -m pytest -m "not long"
+
+test-long: $(STAMP)  ## the tests and the long ones besides
+	@$(COMPILE)
+	@$(BIN)/python -m pytest
+
+ui: $(STAMP)  ## the Dagster UI and daemon on the same store
+	@$(BIN)/python -m dagster_project.ui
+
+docs: $(STAMP)  ## the parts of the documentation that are written from the code
+	@$(BIN)/python -m docs.generate
+
+lint: $(STAMP)  ## style and types
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/pyright
+
+bench: $(STAMP)  ## time each phase of the main job on a fresh data root
+	@$(COMPILE)
+	@$(BIN)/python -m tests.bench
+
+clean:  ## remove what `make run` made; your own files in data/raw stay
+	@rm -rf truth data/archive data/std data/store data/fused data/runs data/published \
+		data/data_docs data/dagster data/tmp
