@@ -255,7 +255,8 @@ class Column(_Model):
     name: str = Field(pattern=_NAME, description="Canonical name; spelled out.")
     table: str = Field(description="Native table it stands in.")
     native: str = Field(
-        description="Header, or for rasters `file[#band or variable]`; `{a..b..step}`: an array."
+        description="Header, or for rasters `file[#band or variable]`; `{a..b..step}`: an array; "
+        "`*`: an array of all columns of the table but its keys, in file order."
     )
     aliases: tuple[str, ...] = Field((), description="Other spellings of the header.")
     kind: Literal["numeric", "categorical", "text", "date", "boolean"]
@@ -328,7 +329,7 @@ class Column(_Model):
     @property
     def is_array(self) -> bool:
         """Does the native pattern stand for several columns or layers?"""
-        return self.natives != [self.native]
+        return self.native == "*" or self.natives != [self.native]
 
 
 class SourceSpec(_Model):
