@@ -13,14 +13,14 @@ STAMP := $(VENV)/.installed
 help:
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 20
 
-# Installs again only when what is to be installed changed. Bytecode is compiled here because a
-# machine may forbid Python to write it later, and every command would then parse it all anew.
+# Installs again only when what is to be installed changed. Bytecode is compiled (--compile, and
+# COMPILE below) because a machine may forbid Python to write it later, and every command would then
+# parse everything anew.
 $(STAMP): pyproject.toml constraints.txt
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "installing soilmeld into $(VENV) (some minutes the first time)"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --compile \
 		-c constraints.txt -e '.[dev]'
-	@$(BIN)/python -m compileall -q -j 0 $(VENV)/lib > /dev/null || true
 	@touch $@
 
 # The project's own bytecode: a moment where nothing changed.
@@ -43,14 +43,14 @@ ui: $(STAMP)  ## the Dagster UI and daemon on the same store
 	@$(BIN)/python -m dagster_project.ui
 
 docs: $(STAMP)  ## the parts of the documentation that are written from the code
-	@$(BIN)/python -m docs.generate
+	@$(BIN)/python docs/generate.py
 
 lint: $(STAMP)  ## style and types
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/pyright
 
 bench: $(STAMP)  ## time each phase of the main job on a fresh data root
 	@$(COMPILE)
-	@$(BIN)/python -m tests.bench
+	@$(BIN)/python benchmarks/main_job.py
 
 clean:  ## remove what `make run` made; your own files in data/raw stay
 	@rm -rf truth data/archive data/std data/store data/fused data/runs data/published \

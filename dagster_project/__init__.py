@@ -1,0 +1,1 @@
+"""Orchestration under Dagster: assets, checks, conditions, and the main job."""

@@ -1,0 +1,73 @@
+"""Asset checks: what Dagster shows and gates on.
+
+Belongs here: the check specifications and the translation of reports into check results.
+Never here: the expectations themselves (`expectations.derive`) or running them.
+"""
+
+from typing import TYPE_CHECKING
+
+import dagster as dg
+
+from dagster_project import rendering
+
+if TYPE_CHECKING:
+    from expectations.engine import Report
+
+BLOCKING, ADVISORY = "blocking_expectations", "advisory_expectations"
+AUDIT, BASELINES = "truth_recovered", "better_than_feature_mean"
+
+
+def expectation_specs(key: dg.AssetKey) -> list[dg.AssetCheckSpec]:
+    """The two checks of a standardised table."""
+    return [
+        dg.AssetCheckSpec(
+            BLOCKING,
+            asset=key,
+            blocking=True,
+            description="Expectations derived from the specification; one that fails refuses the "
+            "version before anything is committed.",
+        ),
+        dg.AssetCheckSpec(
+            ADVISORY,
+            asset=key,
+            description="Expectations that are reported and refuse nothing.",
+        ),
+    ]
+
+
+def expectation_results(report: "Report", data_docs: str | None) -> list[dg.AssetCheckResult]:
+    """One result for each of the two checks, with every expectation in its table."""
+    found = []
+    for name, blocking in ((BLOCKING, True), (ADVISORY, False)):
+        mine = [result for result in report.results if result.blocking is blocking]
+        failed = [result for result in mine if not result.success]
+        metadata: dict[str, object] = {
+            "expectations": len(mine),
+            "failed": len(failed),
+            "results": rendering.table(
+                [
+                    {
+                        "passed": result.success,
+                        "expectation": result.expectation,
+                        "column": result.column,
+                        "observed": result.observed,
+                        "detail": result.detail,
+                    }
+                    # What failed is read first.
+                    for result in failed + [r for r in mine if r.success]
+                ]
+            ),
+        }
+        if data_docs:
+            metadata["data_docs"] = dg.MetadataValue.url(data_docs)
+        found.append(
+            dg.AssetCheckResult(
+                passed=not failed,
+                check_name=name,
+                severity=dg.AssetCheckSeverity.ERROR if blocking else dg.AssetCheckSeverity.WARN,
+                description="; ".join(f"{r.expectation} {r.column or ''}".strip() for r in failed)
+                or f"{len(mine)} expectations hold",
+                metadata=metadata,
+            )
+        )
+    return found

@@ -1,0 +1,46 @@
+"""Which sources can stand in which group of samples, as far as the graph can know it.
+
+Belongs here: the static side of the origin groups. What a source's active version says decides at
+run time; a group without any active source makes nothing.
+Never here: assets.
+"""
+
+from dataclasses import dataclass
+
+from adapters.spec import SourceSpec
+
+
+@dataclass(frozen=True)
+class Group:
+    """Samples of one origin, and the sources that can meet there."""
+
+    name: str
+    description: str
+    specs: tuple[SourceSpec, ...]
+
+    @property
+    def backbone(self) -> list[str]:
+        """Sources whose rows are the samples."""
+        return [spec.id for spec in self.specs if spec.sample]
+
+    @property
+    def aligned(self) -> list[str]:
+        """Sources that are brought to the samples."""
+        return [s.id for s in self.specs if s.fuse.join not in ("backbone", "none")]
+
+
+def groups(specs: list[SourceSpec]) -> list[Group]:
+    """The three groups: the twin's, the open data that packages ship, and the user's own."""
+    return [
+        Group(
+            "synthetic",
+            "Made from the synthetic twin: invented data, for trying things out.",
+            tuple(spec for spec in specs if not spec.auxiliary),
+        ),
+        Group(
+            "open",
+            "Made from real, open data that installed packages ship.",
+            tuple(spec for spec in specs if spec.access.kind == "package"),
+        ),
+        Group("user", "Made from files that a user put into the inbox.", tuple(specs)),
+    ]

@@ -1,0 +1,127 @@
+"""Keeping the data root bounded: old versions and old run history.
+
+Belongs here: deciding what may go, and removing it.
+Never here: anything that is in use: current versions, what they are made of, and what Dagster knows
+of each asset's present state.
+"""
+
+import json
+import shutil
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import dagster as dg
+
+from adapters.settings import Settings
+from dagster_project.resources import open_instance
+from dagster_project.run import alone
+
+
+def collect(settings: Settings, *, dry_run: bool = False) -> list[tuple[str, int, int]]:
+    """Remove what the settings `keep_versions` and `keep_event_days` do not keep.
+
+    Args:
+        settings: Whose data root is cleared.
+        dry_run: Only say what would go.
+
+    Returns:
+        For each kind of thing: its name, how many go, and their size in bytes (0 for run history,
+        which lies in one database).
+
+    Raises:
+        StoreError: A run works on the data root.
+    """
+    with alone(settings):
+        locks = _old_locks(settings)
+        places = {
+            "raw versions": locks,
+            "raw files": _unused_objects(settings, set(locks)),
+            "standardised pixels": _old(settings.std.glob("*"), settings, _used_pixels(settings)),
+            "feature matrices": _old(settings.fused.glob("*"), settings, _current(settings.fused)),
+            "training runs": _old(settings.runs.glob("*"), settings, _current(settings.runs)),
+        }
+        found = [(name, len(paths), sum(map(_size, paths))) for name, paths in places.items()]
+        if not dry_run:
+            for path in (path for paths in places.values() for path in paths):
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+        return [*found, ("Dagster runs", _old_dagster_runs(settings, dry_run), 0)]
+
+
+def _size(path: Path) -> int:
+    files = path.rglob("*") if path.is_dir() else [path]
+    return sum(file.stat().st_size for file in files if file.is_file())
+
+
+def _old(parents: Iterable[Path], settings: Settings, used: set[Path]) -> list[Path]:
+    """Version folders of each parent beyond the newest `keep_versions`, unless in use."""
+    gone = []
+    for parent in parents:
+        versions = [p for p in parent.iterdir() if p.is_dir()] if parent.is_dir() else []
+        newest_first = sorted(versions, key=lambda p: p.stat().st_mtime, reverse=True)
+        gone += [p for p in newest_first[settings.keep_versions :] if p not in used]
+    return gone
+
+
+def _current(place: Path) -> set[Path]:
+    return {p.parent / p.read_text(encoding="utf-8").strip() for p in place.glob("*/CURRENT")}
+
+
+def _used_pixels(settings: Settings) -> set[Path]:
+    """Folders of standardised pixels that the store's tables point to."""
+    import duckdb
+
+    published = settings.published / settings.store.name
+    if not published.is_file():
+        return set(settings.std.glob("*/*"))
+    with duckdb.connect(str(published), read_only=True) as connection:
+        rows = connection.execute("select source, version from meta.source").fetchall()
+    return {settings.std / source / version for source, version in rows}
+
+
+def _old_locks(settings: Settings) -> list[Path]:
+    gone = []
+    for folder in sorted(p for p in settings.archive.glob("*") if p.name != "objects"):
+        active = folder / "ACTIVE"
+        used = active.read_text(encoding="utf-8").strip() if active.is_file() else None
+        locks = {path: json.loads(path.read_text()) for path in folder.glob("*.lock.json")}
+        newest_first = sorted(locks, key=lambda p: locks[p]["retrieved_at"], reverse=True)
+        gone += [
+            path
+            for path in newest_first[settings.keep_versions :]
+            if path.name.removesuffix(".lock.json") != used
+        ]
+    return gone
+
+
+def _unused_objects(settings: Settings, going: set[Path]) -> list[Path]:
+    used = {
+        file["sha256"]
+        for path in settings.archive.glob("*/*.lock.json")
+        if path not in going
+        for file in json.loads(path.read_text())["files"]
+    }
+    objects = settings.archive.glob("objects/*/*")
+    return sorted(path for path in objects if path.name not in used)
+
+
+def _old_dagster_runs(settings: Settings, dry_run: bool) -> int:
+    """Remove old runs, but none that holds what Dagster knows of an asset's present state."""
+    before = datetime.now(UTC) - timedelta(days=settings.keep_event_days)
+    with open_instance(settings) as instance:
+        held = set()
+        for record in instance.get_asset_records():
+            entry = record.asset_entry
+            held |= {entry.last_run_id}
+            if entry.last_materialization_record:
+                held.add(entry.last_materialization_record.run_id)
+            if entry.last_observation_record:
+                held.add(entry.last_observation_record.run_id)
+        old = instance.get_run_records(dg.RunsFilter(created_before=before))
+        gone = [
+            record.dagster_run.run_id for record in old if record.dagster_run.run_id not in held
+        ]
+        if not dry_run:
+            for run_id in gone:
+                instance.delete_run(run_id)
+    return len(gone)

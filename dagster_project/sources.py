@@ -1,0 +1,220 @@
+"""The assets of one source, made by a factory: `upstream`, `raw` and `std`.
+
+Belongs here: turning a source specification into assets, and what they show of themselves.
+Never here: reading, converting or checking data (`adapters`, `expectations`).
+"""
+
+import contextlib
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import dagster as dg
+
+from adapters.errors import SoilmeldError, ValidationError
+from adapters.settings import Settings
+from adapters.spec import SourceSpec
+from dagster_project import automation, checks, rendering
+from dagster_project.resources import WRITER_POOL
+from dagster_project.versions import code_version, upstream_key, upstream_version
+
+if TYPE_CHECKING:
+    from adapters.standardise import Standard
+
+OWNERS = ["team:soil-data"]
+
+
+def raw_key(source: str) -> dg.AssetKey:
+    """Key of a source's archived raw version."""
+    return dg.AssetKey(["raw", source])
+
+
+def std_key(source: str) -> dg.AssetKey:
+    """Key of a source's standardised table."""
+    return dg.AssetKey(["std", source])
+
+
+@contextlib.contextmanager
+def refusal() -> Iterator[None]:
+    """Show an error that was raised on purpose as what it is: its message, without a stack."""
+    try:
+        yield
+    except SoilmeldError as error:
+        raise dg.Failure(str(error), metadata=_about_error(error), allow_retries=False) from error
+
+
+def source_assets(spec: SourceSpec) -> list[dg.AssetsDefinition]:
+    """The three assets of one source, in the order in which its data pass them."""
+    return [_upstream(spec), _raw(spec), _std(spec)]
+
+
+def _kinds(spec: SourceSpec) -> set[str]:
+    readers = {table.read.reader for table in spec.tables.values()}
+    return set(sorted(readers)[:2])
+
+
+def _tags(spec: SourceSpec) -> dict[str, str]:
+    return {
+        "modality": spec.modality,
+        "join": spec.fuse.join,
+        "auxiliary": str(spec.auxiliary).lower(),
+    }
+
+
+def _upstream(spec: SourceSpec) -> dg.AssetsDefinition:
+    with warnings.catch_warnings():
+        # Dagster says on each use that observable assets may still change; the version is pinned.
+        warnings.simplefilter("ignore", category=dg.BetaWarning)
+        return _observable(spec)
+
+
+def _observable(spec: SourceSpec) -> dg.AssetsDefinition:
+    @dg.observable_source_asset(
+        key=upstream_key(spec.id),
+        group_name="upstream",
+        description=f"{spec.title}: the files as their publisher or user hands them over.\n\n"
+        f"{spec.access.instructions}\n\n{spec.origin.page}",
+        tags={**_tags(spec), **{f"dagster/kind/{kind}": "" for kind in _kinds(spec)}},
+    )
+    def observe(settings: dg.ResourceParam[Settings]) -> dg.DataVersion:
+        return dg.DataVersion(upstream_version(spec, settings))
+
+    return observe
+
+
+def _raw(spec: SourceSpec) -> dg.AssetsDefinition:
+    @dg.asset(
+        key=raw_key(spec.id),
+        deps=[upstream_key(spec.id)],
+        group_name="raw",
+        description=f"{spec.title}: raw files, archived by content with a lock file.",
+        kinds=_kinds(spec),
+        owners=OWNERS,
+        tags=_tags(spec),
+        automation_condition=automation.on_new_data([upstream_key(spec.id)]),
+        output_required=False,
+    )
+    def raw(settings: dg.ResourceParam[Settings]) -> Iterator[dg.MaterializeResult]:
+        from adapters.archive import ingest
+
+        with refusal():
+            version = ingest(spec, settings)
+        if version is None:
+            return
+        yield dg.MaterializeResult(
+            data_version=dg.DataVersion(version.version),
+            metadata={
+                "origin": version.origin,
+                "group": version.group,
+                "files": rendering.table(
+                    [{"file": f.name, "bytes": f.size, "sha256": f.sha256} for f in version.files]
+                ),
+                "size_mb": round(sum(f.size for f in version.files) / 1e6, 3),
+                "licence": _licence(spec),
+                "peak_memory_mb": rendering.peak_memory_mb(),
+            },
+        )
+
+    return raw
+
+
+def _std(spec: SourceSpec) -> dg.AssetsDefinition:
+    key = std_key(spec.id)
+
+    @dg.asset(
+        key=key,
+        deps=[raw_key(spec.id)],
+        group_name="standard",
+        description=f"{spec.description}\n\nCitation: {spec.origin.citation}",
+        kinds={"duckdb", "polars"},
+        owners=OWNERS,
+        tags=_tags(spec),
+        automation_condition=automation.on_new_data([raw_key(spec.id)]),
+        code_version=f"{code_version('adapters', 'expectations')}-{spec.digest()[:16]}",
+        check_specs=checks.expectation_specs(key),
+        pool=WRITER_POOL,
+    )
+    def std(
+        settings: dg.ResourceParam[Settings],
+    ) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
+        from adapters.archive import active
+        from adapters.standardise import standardise
+        from expectations.engine import data_docs
+        from expectations.gate import commit_if_valid
+
+        with refusal():
+            standard = standardise(spec, active(spec, settings), settings)
+        try:
+            report = commit_if_valid(standard, settings)
+        except ValidationError as error:
+            yield from checks.expectation_results(error.report, None)
+            raise dg.Failure(
+                str(error), metadata=_about_error(error), allow_retries=False
+            ) from error
+        page = data_docs(report, settings)
+        yield dg.MaterializeResult(
+            data_version=dg.DataVersion(standard.version),
+            metadata=_about(standard, settings),
+            check_results=checks.expectation_results(report, page.as_uri()),
+        )
+
+    return std
+
+
+def _about(standard: "Standard", settings: Settings) -> dict[str, object]:
+    spec, raster = standard.spec, standard.spec.is_raster
+    by_flag = standard.flags.group_by("flag").len().sort("flag")
+    metadata: dict[str, object] = {
+        "dagster/row_count": standard.table.height,
+        "origin": standard.raw.origin,
+        "licence": _licence(spec),
+        "attribution": spec.origin.licence.attribution,
+        "redistribute": spec.origin.licence.redistribute,
+        "share_alike": spec.origin.licence.share_alike,
+        "flags": rendering.table(by_flag.to_dicts()),
+        "columns_and_units": rendering.table(
+            [
+                {
+                    "column": column.name,
+                    "unit": column.unit,
+                    "native": column.native,
+                    "native unit": column.native_unit,
+                    "scale": column.scale,
+                    "offset": column.offset,
+                    "method": column.method,
+                }
+                for column in standard.columns
+            ]
+        ),
+        "peak_memory_mb": rendering.peak_memory_mb(),
+    }
+    if spec.origin.licence.note:
+        metadata["licence_note"] = spec.origin.licence.note
+    if raster:
+        first = standard.table.row(0, named=True)
+        path = settings.data_root / Path(first["path"])
+        metadata["preview"] = rendering.raster_preview(path, first["column"])
+    else:
+        placed = standard.table.drop_nulls(["longitude", "latitude"])
+        if placed.height:
+            metadata["map"] = rendering.point_map(
+                placed["longitude"].to_list(), placed["latitude"].to_list()
+            )
+    return metadata
+
+
+def _licence(spec: SourceSpec) -> dg.MetadataValue:
+    licence = spec.origin.licence
+    return dg.MetadataValue.url(licence.url) if licence.url else dg.MetadataValue.text(licence.id)
+
+
+def _about_error(error: SoilmeldError) -> dict[str, object]:
+    about = {
+        "problem": error.problem,
+        "file": error.file,
+        "where": error.where,
+        "found": ", ".join(error.samples),
+        "remedy": error.remedy,
+    }
+    return {name: value for name, value in about.items() if value}

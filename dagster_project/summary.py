@@ -1,0 +1,120 @@
+"""What a run made, told at its end.
+
+Belongs here: reading the published store, the matrices and the evaluations, and laying them out.
+Never here: doing anything about it.
+"""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import duckdb
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from adapters.settings import Settings
+from adapters.store import read_only
+
+if TYPE_CHECKING:
+    from dagster_project.run import Outcome
+
+
+def show(settings: Settings, outcome: "Outcome", seconds: float) -> bool:
+    """Print the summary.
+
+    Args:
+        settings: Whose data root was worked on.
+        outcome: What this run made and what failed.
+        seconds: How long the run took.
+
+    Returns:
+        Is there at least one feature matrix?
+    """
+    console = Console(highlight=False, soft_wrap=True)
+    folders = _matrices(settings)
+    if (settings.published / settings.store.name).is_file():
+        _sources(console, settings)
+    for group, folder in folders.items():
+        _matrix(console, settings, group, folder)
+    _failures(console, outcome)
+    made = f"{len(outcome.made)} steps made" if outcome.made else "nothing had changed"
+    console.print(f"\n{made}, {seconds:.1f} s")
+    if folders:
+        _next(console, settings, sorted(folders))
+    else:
+        console.print("No matrix could be built: no source with samples is at hand.")
+    return bool(folders)
+
+
+def _matrices(settings: Settings) -> dict[str, Path]:
+    return {
+        current.parent.name: current.parent / current.read_text(encoding="utf-8").strip()
+        for current in sorted(settings.fused.glob("*/CURRENT"))
+    }
+
+
+def _sources(console: Console, settings: Settings) -> None:
+    with read_only(settings) as connection:
+        sources = connection.execute(
+            """select s.source, s.group_name, s.origin, s.rows, s.flags, s.licence,
+                      coalesce(c.passed, 0), coalesce(c.failed, 0)
+               from meta.source s left join (
+                   select source, count(*) filter (success) passed,
+                          count(*) filter (not success) failed
+                   from meta.check_result group by source) c using (source)
+               order by s.group_name, s.source"""
+        ).fetchall()
+        attributions = connection.execute(
+            """select source, licence, attribution, share_alike from meta.source
+               where origin = 'open' order by source"""
+        ).fetchall()
+    table = Table(title="Standardised sources", title_justify="left", box=None)
+    for name in ("source", "group", "origin", "licence"):
+        table.add_column(name)
+    for name in ("rows", "flags", "checks passed", "advisory not passed"):
+        table.add_column(name, justify="right")
+    for source, group, origin, rows, flags, licence, passed, failed in sources:
+        table.add_row(
+            source, group, origin, licence, f"{rows:,}", f"{flags:,}", str(passed), str(failed)
+        )
+    console.print(table)
+    for source, licence, attribution, share_alike in attributions:
+        terms = f"{licence}, share alike" if share_alike else licence
+        console.print(f"  {source} ({terms}): {attribution}")
+
+
+def _matrix(console: Console, settings: Settings, group: str, folder: Path) -> None:
+    dictionary = json.loads((folder / "dictionary.json").read_text(encoding="utf-8"))
+    features = dictionary["features"]
+    elements = sum(feature["array_length"] or 1 for feature in features)
+    with duckdb.connect() as connection:
+        rows = connection.execute(
+            "select count(*) from read_parquet(?)", [str(folder / "matrix.parquet")]
+        ).fetchone()[0]
+    console.print(
+        f"\n[bold]{group.upper()}[/bold]  {rows:,} samples, {len(features):,} features "
+        f"({elements:,} with array elements)"
+    )
+
+
+def _failures(console: Console, outcome: "Outcome") -> None:
+    if outcome.refused_sources:
+        console.print("\n[bold]Refused[/bold] (what was in use before stays in use)")
+    for source, reason in outcome.refused_sources.items():
+        console.print(f"  [red]{source}[/red]: {escape(reason)}")
+    if outcome.broken:
+        console.print("\n[bold red]Failed[/bold red] (`make ui` shows the whole log)")
+    for step, reason in outcome.broken.items():
+        console.print(f"  [red]{step}[/red]: {escape(reason)}")
+
+
+def _next(console: Console, settings: Settings, groups: list[str]) -> None:
+    console.print(
+        "\n[bold]Where to look next[/bold]\n"
+        f"  soilmeld features {groups[0]}     the features, their units and sources\n"
+        "  soilmeld --help              query, export, predict, explain\n"
+        f"  make ui                      lineage, checks and plots on port {settings.ui_port}\n"
+        f"  {settings.docs}              validation reports\n"
+        f"  {settings.raw}/<source>/     put your own files here and run again"
+    )

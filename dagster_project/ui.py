@@ -1,0 +1,66 @@
+"""`make ui`: the Dagster UI and daemon on the same store as `make run`.
+
+Belongs here: starting them where the settings say.
+Never here: definitions.
+"""
+
+import subprocess
+import sys
+from pathlib import Path
+
+from adapters.errors import SettingsError, SoilmeldError
+from adapters.settings import Settings, load_settings, process_environment
+from dagster_project.resources import prepare_home
+
+
+def check_port(host: str, port: int) -> None:
+    """See that a server can listen there.
+
+    Raises:
+        SettingsError: Another program listens there, or the address is not this machine's.
+    """
+    import socket
+
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise SettingsError(
+                f"cannot listen on {host}:{port}: {error.strerror}",
+                where="ui_port",
+                samples=[port],
+                remedy="end the program that uses it, or choose another: "
+                f"SOILMELD_UI_PORT={port + 1} make ui, or ui_port in soilmeld.toml",
+            ) from error
+
+
+def command(settings: Settings) -> list[str]:
+    """Command line that serves the UI and runs the daemon."""
+    dagster = Path(sys.executable).parent / "dagster"
+    host, port = settings.ui_host, str(settings.ui_port)
+    return [
+        str(dagster), "dev", "-m", "dagster_project.definitions", "-h", host, "-p", port
+    ]  # fmt: skip
+
+
+def main() -> int:
+    """Serve until interrupted."""
+    try:
+        settings = load_settings()
+        check_port(settings.ui_host, settings.ui_port)
+    except SoilmeldError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    home = prepare_home(settings)
+    sys.stderr.write(
+        f"Dagster UI: http://{settings.ui_host}:{settings.ui_port}  (Ctrl-C ends it)\n"
+    )
+    try:
+        return subprocess.call(command(settings), env=process_environment(DAGSTER_HOME=str(home)))
+    except KeyboardInterrupt:
+        return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

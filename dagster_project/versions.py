@@ -1,0 +1,68 @@
+"""Which version of the inputs and of the code an asset stands for.
+
+Belongs here: digests of source code for Dagster's `code_version`, and noticing new upstream files.
+Never here: reading what the files hold.
+"""
+
+import functools
+import hashlib
+from importlib.metadata import version as package_version
+from pathlib import Path
+
+import dagster as dg
+
+from adapters.settings import Settings
+from adapters.spec import SourceSpec
+
+_ROOT = Path(__file__).parent.parent
+ABSENT = "absent"
+
+
+@functools.cache
+def code_version(*rooms: str) -> str:
+    """Digest of the Python files that stand directly in these rooms (folders of the project).
+
+    Sub-folders are left out: source folders have a digest of their own (`SourceSpec.digest`).
+    """
+    digest = hashlib.sha256()
+    for room in rooms:
+        for path in sorted((_ROOT / room).glob("*.py")):
+            digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()[:16]
+
+
+def upstream_key(source: str) -> dg.AssetKey:
+    """Key of the asset that stands for a source's files before soilmeld has taken them in."""
+    return dg.AssetKey(["upstream", source])
+
+
+def upstream_version(spec: SourceSpec, settings: Settings) -> str:
+    """Version of what lies upstream, cheap to look at often.
+
+    Returns:
+        The version of the package that ships the source, and names, sizes and modification times
+        of the files in its inbox; `absent` where there is neither.
+    """
+    parts = []
+    if spec.access.package:
+        parts.append(f"{spec.access.package} {package_version(spec.access.package)}")
+    inbox = settings.raw / spec.id
+    for path in sorted(inbox.rglob("*")):
+        if path.is_file():
+            stat = path.stat()
+            parts.append(f"{path.relative_to(inbox)} {stat.st_size} {stat.st_mtime_ns}")
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16] if parts else ABSENT
+
+
+def news(
+    specs: list[SourceSpec], settings: Settings, instance: dg.DagsterInstance
+) -> list[dg.AssetObservation]:
+    """One observation for each source whose upstream differs from what was last observed."""
+    found = []
+    for spec in specs:
+        key, now = upstream_key(spec.id), upstream_version(spec, settings)
+        last = instance.get_latest_data_version_record(key)
+        seen = last.asset_observation.data_version if last and last.asset_observation else None
+        if now not in (seen, ABSENT):
+            found.append(dg.AssetObservation(key, tags={"dagster/data_version": now}))
+    return found
