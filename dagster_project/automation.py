@@ -50,7 +50,7 @@ def sensor() -> dg.AutomationConditionSensorDefinition:
     """Sensor that evaluates the conditions while the daemon runs."""
     return dg.AutomationConditionSensorDefinition(
         "automation",
-        target="*",
+        target=dg.AssetSelection.all(),
         default_status=dg.DefaultSensorStatus.RUNNING,
         minimum_interval_seconds=SENSOR_INTERVAL_S,
     )

@@ -38,10 +38,9 @@ def check_port(host: str, port: int) -> None:
 def command(settings: Settings) -> list[str]:
     """Command line that serves the UI and runs the daemon."""
     dagster = Path(sys.executable).parent / "dagster"
-    host, port = settings.ui_host, str(settings.ui_port)
-    return [
-        str(dagster), "dev", "-m", "dagster_project.definitions", "-h", host, "-p", port
-    ]  # fmt: skip
+    place = ["-h", settings.ui_host, "-p", str(settings.ui_port)]
+    quiet = ["--log-level", "warning"]
+    return [str(dagster), "dev", "-m", "dagster_project.definitions", *place, *quiet]
 
 
 def main() -> int:

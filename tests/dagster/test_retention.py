@@ -1,0 +1,73 @@
+"""`soilmeld gc` removes what is old and keeps what is in use."""
+
+import json
+import os
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from adapters.settings import Settings
+from dagster_project.retention import collect
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return Settings(data_root=tmp_path / "data", truth_root=tmp_path / "truth", keep_versions=2)
+
+
+def write(path: Path, text: str, age: int) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    for place in (path, path.parent):
+        os.utime(place, (1_700_000_000 - age, 1_700_000_000 - age))
+
+
+@pytest.fixture
+def filled(settings: Settings) -> Settings:
+    """Four versions of everything; the oldest of each is the one in use."""
+    for age, name in enumerate(("v4", "v3", "v2", "v1")):
+        write(settings.fused / "open" / name / "matrix.parquet", name, age)
+        write(settings.runs / "soilformer-open" / name / "meta.json", name, age)
+        write(settings.std / "relief" / name / "height.tif", name, age)
+        digest = f"{name}{'0' * 62}"
+        write(settings.archive / "objects" / digest[:2] / digest, name, age)
+        lock = {"retrieved_at": f"2026-01-0{9 - age}", "files": [{"sha256": digest}]}
+        write(settings.archive / "relief" / f"{name}.lock.json", json.dumps(lock), age)
+    write(settings.fused / "open" / "CURRENT", "v1\n", 0)
+    write(settings.runs / "soilformer-open" / "CURRENT", "v1\n", 0)
+    write(settings.archive / "relief" / "ACTIVE", "v1\n", 0)
+    settings.published.mkdir(parents=True)
+    with duckdb.connect(str(settings.published / "soilmeld.duckdb")) as store:
+        store.execute("create schema meta")
+        store.execute("create table meta.source as select 'relief' as source, 'v1' as version")
+    return settings
+
+
+def names(settings: Settings) -> dict[str, list[str]]:
+    return {
+        "fused": sorted(p.name for p in (settings.fused / "open").glob("v*")),
+        "runs": sorted(p.name for p in (settings.runs / "soilformer-open").glob("v*")),
+        "pixels": sorted(p.name for p in (settings.std / "relief").glob("v*")),
+        "locks": sorted(p.name[:2] for p in (settings.archive / "relief").glob("v*.lock.json")),
+        "objects": sorted(p.name[:2] for p in settings.archive.glob("objects/*/*")),
+    }
+
+
+def test_newest_and_used_versions_stay(filled: Settings) -> None:
+    told = {name: count for name, count, _ in collect(filled)}
+    assert names(filled) == dict.fromkeys(names(filled), ["v1", "v3", "v4"])
+    assert set(told.values()) == {0, 1}
+    assert told["Dagster runs"] == 0
+
+
+def test_a_dry_run_says_the_same_and_removes_nothing(filled: Settings) -> None:
+    before = names(filled)
+    told = collect(filled, dry_run=True)
+    assert names(filled) == before
+    assert told == collect(filled)
+    assert all(size > 0 for name, count, size in told if count)
+
+
+def test_an_empty_data_root_is_no_fault(settings: Settings) -> None:
+    assert {count for _, count, _ in collect(settings)} == {0}
