@@ -70,6 +70,10 @@ class Access(_Model):
     package: str | None = Field(
         None, description="PyPI package that ships the files (`kind: package`)."
     )
+    sha256: dict[str, str] = Field(
+        default_factory=dict,
+        description="Hash of each packaged file that the source was written for.",
+    )
 
 
 class Poll(_Model):

@@ -1,0 +1,453 @@
+"""The raw archive: every version of a source's native files, content-addressed, never lost.
+
+Belongs here: taking files in from the inbox or from a package, looking at what they are, the lock
+file of a version, which version is next, which is in use, and quarantine.
+Never here: reading what the files hold (`readers`), or deciding whether that is good
+(`expectations`).
+
+Order of writes: objects first, then the lock file, then a pointer, each by rename. A process killed
+anywhere leaves at worst objects that nothing points to; the next `ingest` finds them made.
+
+    objects/<sha256[:2]>/<sha256>     the bytes
+    <source>/<version>.lock.json      one version
+    <source>/NEXT                     version that the next standardisation reads
+    <source>/ACTIVE                   version in use: it passed its checks
+    <source>/REPLACE_TWIN             a person asked for own files in the twin's place
+    <source>/quarantine/<version>.json   refused version and the reasons
+"""
+
+import fnmatch
+import hashlib
+import json
+import shutil
+import uuid
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, distribution
+from pathlib import Path, PurePosixPath
+
+from adapters.errors import ArchiveError
+from adapters.settings import Settings
+from adapters.spec import SourceSpec
+
+ORIGIN_FILE = ".origin.json"
+# Files that belong to another of the same stem: shapefile, IDRISI and GDAL side files.
+_SIDE_FILES = (
+    *(".dbf", ".shx", ".prj", ".cpg", ".sbn", ".sbx", ".qix"),
+    *(".rdc", ".ref", ".aux.xml", ".hdr", ".tfw", ".ovr", ".vat.dbf"),
+)
+# First bytes of formats, from their specifications.
+_MAGIC: dict[str, tuple[bytes, ...]] = {
+    ".tif": (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"),
+    ".tiff": (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"),
+    ".xlsx": (b"PK\x03\x04",),
+    ".zip": (b"PK\x03\x04",),
+    ".npz": (b"PK\x03\x04",),
+    ".xls": (b"\xd0\xcf\x11\xe0",),
+    ".shp": (b"\x00\x00\x27\x0a",),
+    ".nc": (b"CDF", b"\x89HDF"),
+    ".gpkg": (b"SQLite format 3\0",),
+    ".dbf": tuple(bytes([b]) for b in (0x02, 0x03, 0x30, 0x31, 0x43, 0x63, 0x83, 0x8B, 0xCB, 0xF5)),
+}
+_TEXT = (".csv", ".txt", ".asc", ".tsv")
+
+
+@dataclass(frozen=True)
+class RawFile:
+    """One native file of a version: its name in the inbox and its bytes in the archive."""
+
+    name: str
+    path: Path
+    sha256: str
+    size: int
+
+
+@dataclass(frozen=True)
+class RawVersion:
+    """One version of a source's native files."""
+
+    source: str
+    version: str
+    origin: str
+    group: str
+    files: tuple[RawFile, ...]
+    retrieved_at: str
+
+    def open(self, settings: Settings) -> Path:
+        """Folder in which the files stand under their own names, as links into the archive.
+
+        Readers need names: a shapefile is found by those of its siblings.
+
+        Raises:
+            ArchiveError: An object of the archive is missing, or is not as large as its lock says.
+        """
+        folder = settings.scratch / "raw" / self.source / self.version
+        for file in self.files:
+            if not file.path.is_file() or file.path.stat().st_size != file.size:
+                raise ArchiveError(
+                    "the archive lacks this file, or it was altered",
+                    source=self.source,
+                    file=file.name,
+                    where=str(file.path),
+                    remedy=f"put the original into data/raw/{self.source}/ and run again",
+                )
+        if not folder.is_dir():
+            part = folder.with_name(f".{folder.name}.{uuid.uuid4().hex}")
+            for file in self.files:
+                link = part / file.name
+                link.parent.mkdir(parents=True, exist_ok=True)
+                link.symlink_to(file.path.resolve())
+            try:
+                part.rename(folder)
+            except OSError:  # another process made it meanwhile
+                shutil.rmtree(part)
+                if not folder.is_dir():
+                    raise
+        return folder
+
+
+def ingest(spec: SourceSpec, settings: Settings) -> RawVersion | None:
+    """Take in what lies in the source's inbox, or in the package that ships it.
+
+    The same bytes make no new version. Files of a user are never mixed into the twin's version:
+    where both lie in the inbox, the twin's stays next until `accept_user` is called.
+
+    Returns:
+        The version that is next to be standardised; None where there are no files at all.
+
+    Raises:
+        ArchiveError: A required file is missing (with the instructions to get it), or a file is not
+            what its name says: it is quarantined, and the version in use stays.
+    """
+    base, names, listed = _lying(spec, settings)
+    if not names:
+        return None
+    chosen, origin, group = _choose(spec, settings, names, listed)
+    if chosen is None:
+        return candidate(spec, settings)
+    files = {name: names[name] for name in chosen}
+    version = _version_id(files, origin, group)
+    if faults := [fault for name in files if (fault := _suspicion(base / name))]:
+        quarantine(spec, version, faults, settings)
+        raise ArchiveError(
+            faults[0],
+            source=spec.id,
+            samples=faults[1:],
+            remedy="download the file again and look at it; the version in use stays as it is",
+        )
+    lock = settings.archive / spec.id / f"{version}.lock.json"
+    if not lock.is_file():
+        for name, sha256 in files.items():
+            _store(base / name, sha256, settings)
+        content = {
+            "source": spec.id,
+            "version": version,
+            "origin": origin,
+            "group": group,
+            "retrieved_at": datetime.now(UTC).isoformat(timespec="seconds"),
+            "licence": spec.origin.licence.model_dump(),
+            "access": spec.access.model_dump(mode="json"),
+            "files": [
+                {"name": n, "sha256": s, "size": (base / n).stat().st_size}
+                for n, s in files.items()
+            ],
+        }
+        _write(lock, json.dumps(content, indent=1))
+    _write(settings.archive / spec.id / "NEXT", version)
+    return _load(spec.id, version, settings)
+
+
+def candidate(spec: SourceSpec, settings: Settings) -> RawVersion | None:
+    """Version that is next to be standardised; the one in use where nothing newer came in."""
+    return _pointed(spec, settings, "NEXT")
+
+
+def active(spec: SourceSpec, settings: Settings) -> RawVersion | None:
+    """Version in use: the last that passed its checks."""
+    return _pointed(spec, settings, "ACTIVE")
+
+
+def activate(raw: RawVersion, settings: Settings) -> None:
+    """Put a version into use, after its table was committed."""
+    _write(settings.archive / raw.source / "ACTIVE", raw.version)
+    (settings.archive / raw.source / "quarantine" / f"{raw.version}.json").unlink(missing_ok=True)
+
+
+def quarantine(spec: SourceSpec, version: str, reasons: Sequence[str], settings: Settings) -> Path:
+    """Write down that a version was refused, and why; the version in use stays.
+
+    Returns:
+        The entry, a readable JSON file.
+    """
+    entry = settings.archive / spec.id / "quarantine" / f"{version}.json"
+    in_use = _read_pointer(settings.archive / spec.id / "ACTIVE")
+    content = {
+        "source": spec.id,
+        "version": version,
+        "refused_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "in_use": in_use,
+        "reasons": list(reasons),
+    }
+    _write(entry, json.dumps(content, indent=1, ensure_ascii=False))
+    return entry
+
+
+def quarantined(spec: SourceSpec, settings: Settings) -> list[dict]:
+    """Quarantine entries of a source, oldest first."""
+    entries = (settings.archive / spec.id / "quarantine").glob("*.json")
+    found = [json.loads(path.read_text(encoding="utf-8")) for path in entries]
+    return sorted(found, key=lambda entry: entry["refused_at"])
+
+
+def accept_user(spec: SourceSpec, settings: Settings) -> RawVersion:
+    """Let a user's files stand in the twin's place for this source, from the next run on.
+
+    Raises:
+        ArchiveError: No file of a user waits in the inbox.
+    """
+    _, names, listed = _lying(spec, settings)
+    if not any(sha256 not in listed.values() for sha256 in names.values()):
+        raise ArchiveError(
+            "no file of yours waits",
+            source=spec.id,
+            remedy=f"put it into {settings.raw / spec.id}; expected: {_expected(spec)}",
+        )
+    _write(settings.archive / spec.id / "REPLACE_TWIN", "yes")
+    version = ingest(spec, settings)
+    if version is None:
+        raise ArchiveError("the inbox is empty", source=spec.id, remedy="put the files back")
+    return version
+
+
+def waiting(spec: SourceSpec, settings: Settings) -> list[str]:
+    """Names of a user's files that lie in the inbox while the twin's version stays in use."""
+    _, names, listed = _lying(spec, settings)
+    yours = [name for name, sha256 in names.items() if sha256 not in listed.values()]
+    replaced = (settings.archive / spec.id / "REPLACE_TWIN").is_file()
+    return yours if listed and not replaced else []
+
+
+def _lying(spec: SourceSpec, settings: Settings) -> tuple[Path, dict[str, str], dict[str, str]]:
+    """Folder, files that the specification wants (name -> sha256), and who else wrote them."""
+    inbox = settings.raw / spec.id
+    present = [p for p in sorted(inbox.rglob("*")) if p.is_file() and p.name != ORIGIN_FILE]
+    if present:
+        names = _matching(spec, [p.relative_to(inbox).as_posix() for p in present])
+        hashes = _hashes(spec, inbox, names, settings)
+        _require(spec, names, present)
+        origin = inbox / ORIGIN_FILE
+        listed = json.loads(origin.read_text(encoding="utf-8")) if origin.is_file() else {}
+        if listed and listed.get("origin") not in ("synthetic", "open"):
+            raise ArchiveError(
+                "names no known origin",
+                source=spec.id,
+                file=ORIGIN_FILE,
+                samples=[listed.get("origin")],
+                remedy="remove the file: the data are then yours",
+            )
+        return inbox, hashes, listed.get("files", {})
+    if spec.access.package:
+        return _packaged(spec)
+    return inbox, {}, {}
+
+
+def _packaged(spec: SourceSpec) -> tuple[Path, dict[str, str], dict[str, str]]:
+    package = str(spec.access.package)
+    try:
+        shipped = distribution(package)
+    except PackageNotFoundError as error:
+        raise ArchiveError(
+            f"the package {package} that ships it is not installed",
+            source=spec.id,
+            remedy=f"pip install {package}",
+        ) from error
+    base = Path(str(shipped.locate_file("")))
+    names = _matching(spec, sorted(str(f) for f in shipped.files or ()))
+    _require(spec, names, [])
+    hashes = {name: _sha256(base / name) for name in names}
+    for name, pinned in spec.access.sha256.items():
+        if hashes.get(name) != pinned:
+            raise ArchiveError(
+                f"is not the file that this source was written for ({package} {shipped.version})",
+                source=spec.id,
+                file=name,
+                samples=[hashes.get(name)],
+                remedy=f"install the pinned {package}, or check the new file and pin its hash",
+            )
+    return base, hashes, hashes
+
+
+def _matching(spec: SourceSpec, names: Iterable[str]) -> list[str]:
+    names = list(names)
+    patterns = [p.lower() for table in spec.tables.values() for p in table.files]
+    main = [n for n in names if _wanted(n, patterns)]
+    stems = {n.lower().rsplit(".", 1)[0] for n in main}
+    sides = [
+        n for n in names if any(n.lower() == stem + side for stem in stems for side in _SIDE_FILES)
+    ]
+    return sorted({*main, *sides})
+
+
+def _wanted(name: str, patterns: Iterable[str]) -> bool:
+    lower = name.lower()
+    return any(
+        fnmatch.fnmatchcase(lower, p) or fnmatch.fnmatchcase(PurePosixPath(lower).name, p)
+        for p in patterns
+    )
+
+
+def _require(spec: SourceSpec, names: Sequence[str], present: Sequence[Path]) -> None:
+    for table_id, table in spec.tables.items():
+        if table.required and not any(_wanted(n, [p.lower() for p in table.files]) for n in names):
+            raise ArchiveError(
+                f"no file for table {table_id!r}",
+                source=spec.id,
+                where=" or ".join(table.files),
+                samples=[p.name for p in present],
+                remedy=f"{spec.access.instructions.strip()} Expected: {_expected(spec)}",
+            )
+
+
+def _expected(spec: SourceSpec) -> str:
+    return "; ".join(
+        " or ".join(table.files) + ("" if table.required else " (optional)")
+        for table in spec.tables.values()
+    )
+
+
+def _choose(
+    spec: SourceSpec, settings: Settings, names: dict[str, str], listed: dict[str, str]
+) -> tuple[list[str] | None, str, str]:
+    """Which of the lying files make the next version, with its origin and group."""
+    theirs = [name for name, sha256 in names.items() if sha256 in listed.values()]
+    yours = [name for name in names if name not in theirs]
+    if not listed:
+        return yours, "user", "user"
+    known = "open" if spec.access.kind == "package" else "synthetic"
+    replacing = (settings.archive / spec.id / "REPLACE_TWIN").is_file()
+    if yours and replacing:
+        return yours + [n for n in theirs if not _covered(spec, n, yours)], "user", known
+    if not yours or _complete(spec, theirs):
+        return theirs, known, known
+    return None, known, known
+
+
+def _covered(spec: SourceSpec, name: str, yours: Sequence[str]) -> bool:
+    """Does a table that this file belongs to have a file of the user's already?"""
+    tables = [t for t in spec.tables.values() if name in _matching_table(t.files, [name])]
+    return any(_matching_table(t.files, yours) for t in tables)
+
+
+def _matching_table(files: Sequence[str], names: Sequence[str]) -> list[str]:
+    patterns = [f.lower() for f in files]
+    stems = {n.lower().rsplit(".", 1)[0] for n in names if _wanted(n, patterns)}
+    return [n for n in names if _wanted(n, patterns) or n.lower().rsplit(".", 1)[0] in stems]
+
+
+def _complete(spec: SourceSpec, names: Sequence[str]) -> bool:
+    return all(
+        any(_wanted(n, [p.lower() for p in t.files]) for n in names)
+        for t in spec.tables.values()
+        if t.required
+    )
+
+
+def _suspicion(path: Path) -> str | None:
+    """Why a file cannot be what its name says; None where nothing speaks against it."""
+    with path.open("rb") as handle:
+        head = handle.read(4096)
+    if not head:
+        return f"{path.name} is empty"
+    suffix, start = path.suffix.lower(), head.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    if suffix not in (".html", ".htm") and start.startswith((b"<!doctype html", b"<html")):
+        return f"{path.name} is a web page (a login or error page?), not {suffix} data"
+    if suffix in _MAGIC and not head.startswith(_MAGIC[suffix]):
+        return f"{path.name} is not a {suffix} file: it begins with {head[:8]!r}"
+    if suffix in _TEXT and b"\0" in head and not head.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return f"{path.name} holds binary data, not text"
+    return None
+
+
+def _hashes(
+    spec: SourceSpec, inbox: Path, names: Iterable[str], settings: Settings
+) -> dict[str, str]:
+    """SHA-256 by name; a file of unchanged size and modification time is not read again."""
+    memory = settings.archive / spec.id / "inbox.json"
+    known = json.loads(memory.read_text(encoding="utf-8")) if memory.is_file() else {}
+    fresh = {}
+    for name in names:
+        stat = (inbox / name).stat()
+        mark = [stat.st_size, stat.st_mtime_ns]
+        old = known.get(name)
+        fresh[name] = old if old and old[:2] == mark else [*mark, _sha256(inbox / name)]
+    if fresh != known:
+        _write(memory, json.dumps(fresh))
+    return {name: mark[2] for name, mark in fresh.items()}
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()
+
+
+def _version_id(files: dict[str, str], origin: str, group: str) -> str:
+    content = json.dumps([sorted(files.items()), origin, group])
+    return hashlib.sha256(content.encode()).hexdigest()[:20]
+
+
+def _object(sha256: str, settings: Settings) -> Path:
+    return settings.archive / "objects" / sha256[:2] / sha256
+
+
+def _store(path: Path, sha256: str, settings: Settings) -> None:
+    target = _object(sha256, settings)
+    if target.is_file():
+        return
+    part = settings.scratch / f"object.{uuid.uuid4().hex}"
+    part.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(path, part)
+    if (found := _sha256(part)) != sha256:
+        part.unlink()
+        raise ArchiveError(
+            "changed while it was being archived",
+            file=path.name,
+            samples=[found],
+            remedy="wait until the file is written whole, then run again",
+        )
+    target.parent.mkdir(parents=True, exist_ok=True)
+    part.replace(target)
+
+
+def _load(source: str, version: str, settings: Settings) -> RawVersion:
+    path = settings.archive / source / f"{version}.lock.json"
+    try:
+        lock = json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, json.JSONDecodeError) as error:
+        raise ArchiveError(
+            "the lock file of this version is missing or damaged",
+            source=source,
+            file=str(path),
+            remedy="put the native files into the inbox and run again",
+        ) from error
+    files = tuple(
+        RawFile(f["name"], _object(f["sha256"], settings), f["sha256"], f["size"])
+        for f in lock["files"]
+    )
+    return RawVersion(source, version, lock["origin"], lock["group"], files, lock["retrieved_at"])
+
+
+def _pointed(spec: SourceSpec, settings: Settings, pointer: str) -> RawVersion | None:
+    version = _read_pointer(settings.archive / spec.id / pointer)
+    return _load(spec.id, version, settings) if version else None
+
+
+def _read_pointer(path: Path) -> str | None:
+    return path.read_text(encoding="utf-8").strip() if path.is_file() else None
+
+
+def _write(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
+    part.write_text(text, encoding="utf-8")
+    part.replace(path)
