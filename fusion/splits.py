@@ -1,0 +1,106 @@
+"""Training, validation and test samples that do not know each other.
+
+Belongs here: clusters, blocks and the split of samples.
+Never here: features; the split depends on where samples are and on nothing that was measured.
+
+Samples within 500 m of each other, or of the same site (revisits, depths), form one cluster.
+Clusters in the same 100 km cell of the European equal-area grid form one block, and a cluster that
+reaches over several cells joins them. A whole block goes to one side, chosen by a hash of its name,
+so a sample stays on its side when others are added, unless it joins blocks.
+"""
+
+import hashlib
+
+import numpy as np
+import polars as pl
+from pyproj import Transformer
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+from fusion.sphere import near_pairs
+
+LINK_M = 500.0
+CELL_M = 100_000.0
+SHARES = {"train": 0.8, "validation": 0.1, "test": 0.1}
+
+
+def splits(samples: pl.DataFrame, link_m: float = LINK_M, cell_m: float = CELL_M) -> pl.DataFrame:
+    """Assign every sample to a cluster, a block and a side.
+
+    With two blocks or more, `train` and `test` both have samples; with three or more, so has
+    `validation`. A single block is all `train`.
+
+    Args:
+        samples: `sample_id, site, longitude, latitude`, positions not null.
+        link_m: Samples at most that far apart are in one cluster.
+        cell_m: Edge of a block cell in EPSG:3035.
+
+    Returns:
+        `sample_id, cluster, block, split`, in the order of `samples`; `cluster` is the least sample
+        id in it, `block` the least cell name in it.
+    """
+    ids = samples["sample_id"].to_numpy()
+    lon, lat = samples["longitude"].to_numpy(), samples["latitude"].to_numpy()
+    sites = samples["site"].rank("dense").to_numpy().astype(np.int64) - 1
+    first_of_site = np.full(len(ids), -1)
+    first_of_site[sites[::-1]] = np.arange(len(ids))[::-1]
+    pairs = np.concatenate(
+        [near_pairs(lon, lat, link_m), np.column_stack([np.arange(len(ids)), first_of_site[sites]])]
+    )
+    cluster = _components(pairs, len(ids))
+
+    cells, cell = np.unique(_cell_names(lon, lat, cell_m), return_inverse=True)
+    # A cell is joined to every other cell that one of its clusters reaches.
+    linked = _components(np.column_stack([cell, len(cells) + cluster]), len(cells) + len(ids))
+    block = linked[cell]
+
+    frame = pl.DataFrame(
+        {"sample_id": ids, "cluster": cluster, "block": block, "cell": cells[cell]}
+    ).with_columns(
+        cluster=pl.col("sample_id").min().over("cluster"), block=pl.col("cell").min().over("block")
+    )
+    sides = _sides(frame["block"].value_counts().sort("block"))
+    return frame.select(
+        "sample_id",
+        "cluster",
+        "block",
+        split=pl.col("block").replace_strict(sides, return_dtype=pl.String),
+    )
+
+
+def _components(pairs: np.ndarray, count: int) -> np.ndarray:
+    graph = coo_array((np.ones(len(pairs), dtype=bool), (pairs[:, 0], pairs[:, 1])), (count, count))
+    return connected_components(graph, directed=False)[1]
+
+
+def _cell_names(lon: np.ndarray, lat: np.ndarray, cell_m: float) -> np.ndarray:
+    x, y = Transformer.from_crs("EPSG:4326", "EPSG:3035", always_xy=True).transform(lon, lat)
+    return np.array(
+        [f"E{int(e)}N{int(n)}" for e, n in zip(x // cell_m, y // cell_m, strict=True)], dtype=object
+    )
+
+
+def _sides(blocks: pl.DataFrame) -> dict[str, str]:
+    """Side of each block: by hash, and then no side empty that can be helped."""
+    place = {
+        name: int.from_bytes(hashlib.sha256(name.encode()).digest()[:8]) / 2**64
+        for name in blocks["block"]
+    }
+    train, validation = SHARES["train"], SHARES["train"] + SHARES["validation"]
+    sides = {
+        name: "train" if u < train else "validation" if u < validation else "test"
+        for name, u in place.items()
+    }
+    size = dict(blocks.iter_rows())
+    # The largest block trains where there are few; the block nearest to a side's share of the hash
+    # range is moved to it when the side is empty.
+    largest = max(size, key=lambda name: (size[name], name))
+    if "train" not in sides.values():
+        sides[largest] = "train"
+    for side, needed in (("test", 2), ("validation", 3)):
+        if side in sides.values() or len(sides) < needed:
+            continue
+        counts = {s: sum(v == s for v in sides.values()) for s in SHARES}
+        movable = [n for n in sides if counts[sides[n]] > 1 and n != largest]
+        sides[max(movable, key=lambda name: place[name])] = side
+    return sides
