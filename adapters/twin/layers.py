@@ -1,0 +1,201 @@
+"""The sources that are brought to the samples: two raster sets, polygons, a regional workbook.
+
+Belongs here: what these four sources see of the synthetic Europe on their own support, and their
+native files.
+Never here: soil relations.
+"""
+
+from pathlib import Path
+
+import numpy as np
+
+from adapters.twin.europe import Array, Europe
+from adapters.twin.files import write_ascii_grid, write_dbf, write_tif, write_xlsx
+from adapters.twin.soil import month_precipitation, month_temperature, retention, soil
+from adapters.twin.surveys import COUNTRIES
+
+CELL_M = {
+    "arsenic": {"tiny": 25_000, "demo": 10_000, "full": 2_000},
+    "efsa": {"tiny": 50_000, "demo": 25_000, "full": 10_000},
+    "esdb": {"tiny": 150_000, "demo": 80_000, "full": 25_000},
+}
+"""Cell sizes; the native rasters have 250 m and 1 km, which would be gigabytes of text."""
+GISCO = "+proj=laea +lat_0=48 +lon_0=9 +x_0=0 +y_0=0 +a=6378388 +b=6378388 +units=m +no_defs"
+UNDECLARED_NODATA = -3.4028234663852886e38
+_EXTENT = (2_500_000, 1_412_000, 6_000_000, 5_510_000)
+SUBSTANCES = (
+    ("AMPA", "1066-51-9"), ("Glyphosate", "1071-83-6"), ("DDE p,p'", "72-55-9"),
+    ("DDT p,p'", "50-29-3"), ("Boscalid", "188425-85-6"), ("Epoxiconazole", "133855-98-8"),
+    ("Tebuconazole", "107534-96-3"), ("Fluopyram", "658066-35-4"), ("Dieldrin", "60-57-1"),
+    ("Hexachlorobenzene", "118-74-1"),
+)  # fmt: skip
+_TEXTURE = ("1", "2", "3", "4", "5")
+
+
+def _grid(europe: Europe, cell: int) -> tuple[dict[str, Array], dict[str, Array], np.ndarray]:
+    """Place and topsoil at the cell centres of the common extent, and where there is land."""
+    west, south, east, north = _EXTENT
+    x = np.arange(west + cell / 2, east, cell)
+    y = np.arange(north - cell / 2, south, -cell)
+    grid_x, grid_y = (part.ravel() for part in np.meshgrid(x, y))
+    place = europe.place(grid_x, grid_y)
+    n = len(grid_x)
+    layer = soil(place, np.zeros(n), np.full(n, 20.0), np.full(n, 2009.0))
+    shape = (len(y), len(x))
+    place = {k: v.reshape(shape) for k, v in place.items()}
+    return place, {k: v.reshape(shape) for k, v in layer.items()}, place["land"].astype(bool)
+
+
+def arsenic(europe: Europe, size: str, folder: Path) -> None:
+    """arsenic.tif and arsenic_probability.tif, float32, nodata undeclared."""
+    cell = CELL_M["arsenic"][size]
+    _, layer, land = _grid(europe, cell)
+    value = layer["arsenic"]
+    # Share of a lognormal around the prediction that exceeds 20 mg/kg.
+    chance = 100.0 / (1.0 + np.exp(-(np.log(value) - np.log(20.0)) / 0.35))
+    west, south, _, _ = _EXTENT
+    north = south + cell * value.shape[0]
+    top = _EXTENT[3] if north <= _EXTENT[3] else north
+    for name, pixels in (("arsenic", value), ("arsenic_probability", chance)):
+        filled = np.where(land, pixels, UNDECLARED_NODATA)
+        write_tif(folder / f"{name}.tif", filled, "EPSG:3035", west, top, cell)
+
+
+def texture_class(layer: dict[str, Array]) -> np.ndarray:
+    """Textural class of the European Soil Database (1 coarse to 5 very fine)."""
+    clay, sand = layer["clay"], layer["sand"]
+    return np.select(
+        [(clay < 18) & (sand > 65), clay >= 60, clay >= 35, (clay < 35) & (sand < 15)],
+        [1, 5, 4, 3],
+        2,
+    )
+
+
+def efsa(europe: Europe, size: str, folder: Path) -> None:
+    """All layers as ESRI ASCII grids."""
+    cell = CELL_M["efsa"][size]
+    place, layer, land = _grid(europe, cell)
+    shape, draw = land.shape, europe.stream("efsa")
+    west, south, _, _ = _EXTENT
+    flat = {k: v.ravel() for k, v in layer.items()}
+    capacity = retention(flat, np.array([330.0]))[:, 0].reshape(shape) * 100
+    months = np.stack([month_temperature(place, m) for m in range(1, 13)])
+    # Arrhenius mean with the activation energy of 65.4 kJ/mol of EFSA 2007, doi
+    # 10.2903/j.efsa.2008.622.
+    factor = 65_400.0 / 8.314
+    rate = np.exp(-factor / (months + 273.15)).mean(axis=0)
+    grids: dict[str, tuple[Array, int]] = {
+        "OM": (layer["organic_carbon"] / 10 * 1.724, 2), "pH": (layer["ph_h2o"], 2),
+        "BD": (layer["bulk_density"], 3), "TEXT": (texture_class(layer).astype(float), 0),
+        "FC": (capacity, 1), "Tarrh": (-factor / np.log(rate) - 273.15, 2),
+        "countries": (europe.regions.country[place["region"]] + 1.0, 0),
+        "zones": (np.select([place["latitude"] > 55, place["latitude"] > 46], [1.0, 2.0], 3.0), 0),
+    }  # fmt: skip
+    for month in range(1, 13):
+        grids[f"T{month}"] = (months[month - 1], 2)
+        grids[f"P{month}"] = (month_precipitation(place, month), 1)
+    shares = draw.dirichlet(np.full(24, 0.4), shape) * (place["cover"] == 0)[..., None] * 100
+    for crop in range(24):
+        grids[f"CAPRI{crop + 1:02d}"] = (np.floor(shares[..., crop] * 10) / 10, 1)
+    for name, (pixels, digits) in grids.items():
+        masked = np.where(land, pixels, np.nan)
+        write_ascii_grid(folder / f"{name}.asc", masked, west, south, cell, digits)
+
+
+def esdb(europe: Europe, size: str, folder: Path) -> None:
+    """sgdbe4_0.shp in the GISCO projection, without .prj, and SGDB_PTR.dbf."""
+    import pyproj
+    import shapely
+
+    cell, draw = CELL_M["esdb"][size], europe.stream("esdb")
+    west, south, east, north = _EXTENT
+    columns, rows = (east - west) // cell, (north - south) // cell
+    x, y = np.meshgrid(west + cell * np.arange(columns + 1.0), south + cell * np.arange(rows + 1.0))
+    # Corners are shared, so that moved corners leave neither gap nor overlap.
+    inner = np.s_[1:-1, 1:-1]
+    x[inner] += draw.uniform(-0.3, 0.3, x[inner].shape) * cell
+    y[inner] += draw.uniform(-0.3, 0.3, y[inner].shape) * cell
+    middle_x = (x[:-1, :-1] + x[1:, 1:]).ravel() / 2
+    middle_y = (y[:-1, :-1] + y[1:, 1:]).ravel() / 2
+    place = europe.place(middle_x, middle_y)
+    n = len(middle_x)
+    layer = soil(place, np.zeros(n), np.full(n, 20.0), np.full(n, 2000.0))
+    away = pyproj.Transformer.from_crs("EPSG:3035", GISCO, always_xy=True)
+    gx, gy = away.transform(x, y)
+    low, high = slice(None, -1), slice(1, None)
+    corners = ((low, low), (high, low), (high, high), (low, high), (low, low))
+    rings = np.stack(
+        [
+            np.stack([g[a, b].ravel() for a, b in corners], axis=1)
+            for g in (gx, gy)
+        ],
+        axis=2,
+    )  # fmt: skip
+    land = np.flatnonzero(place["land"])
+    # A map unit has one or more polygons; its attributes are those of its class.
+    texture = texture_class(layer)
+    cover = place["cover"]
+    unit = (350_000 + 100 * texture + 10 * cover + (place["ore"] > 0)).astype(int)[land]
+    write_dbf(
+        folder / "sgdbe4_0.shp",
+        {"SMU": [str(u) for u in unit]},
+        shapely.to_wkb(shapely.polygons(rings[land]), byte_order=1),
+        "Polygon",
+    )
+    units = np.unique(unit)
+    kind, ground = units % 100 // 10, units // 100 % 10
+    wrb = ("LVha", "CMeu", "PZha", "CMdy", "HSfi")
+    write_dbf(
+        folder / "SGDB_PTR.dbf",
+        {
+            "SMU": [str(u) for u in units],
+            "WRBFU": [wrb[k] for k in kind],
+            "FAO85FU": [("Lo", "Be", "Po", "Bd", "Od")[k] for k in kind],
+            "TXSRFDO": [
+                "9" if k == 4 else _TEXTURE[g - 1] for k, g in zip(kind, ground, strict=True)
+            ],
+            "PARMADO": [("2110", "3100", "5100")[u % 3] for u in units],
+            # Peat has no class of available water.
+            "AWC_TOP": [
+                "#" if k == 4 else ("L", "M", "H", "H", "VH")[g - 1]
+                for k, g in zip(kind, ground, strict=True)
+            ],
+        },
+    )
+
+
+def pesticides(europe: Europe, size: str, folder: Path) -> None:
+    """One workbook: means by region, counts, substances."""
+    del size
+    draw, regions = europe.stream("pesticides"), europe.regions
+    eu = np.array([COUNTRIES[c][0] != "CH" for c in regions.country])
+    codes = [str(c) for c in regions.code[eu]]
+    names = [s[0] for s in SUBSTANCES] + [f"Substance {i:03d}" for i in range(11, 119)]
+    numbers = [s[1] for s in SUBSTANCES] + [f"{i:03d}-00-0" for i in range(11, 119)]
+    limits = np.round(draw.choice([0.001, 0.005, 0.01, 0.05], len(names)), 3)
+    level = np.exp(draw.normal(-6.0, 1.5, len(names))) + np.exp(
+        draw.normal(-7.5, 1.2, (len(codes), len(names)))
+    )
+    counts = draw.integers(0, 40, len(codes))
+    # A mean below the limit is printed as zero; a region without samples is empty.
+    means = np.where(level < limits, 0.0, np.round(level, 4))
+
+    def sheet(values: np.ndarray) -> list[list[object]]:
+        body = [
+            [code, *(None if count == 0 else v for v in row)]
+            for code, row, count in zip(codes, values.tolist(), counts, strict=True)
+        ]
+        return [["NUTS2", *names], *body]
+
+    amounts = np.repeat(counts[:, None], len(names), axis=1)
+    write_xlsx(
+        folder / "pesticides_residues_NUTS2.xlsx",
+        {
+            "NUTS2_conc_EU": sheet(means),
+            "NUTS2_count_EU": sheet(amounts),
+            "Label": [
+                ["Chemical name", "CAS Number", "LOQ"],
+                *zip(names, numbers, limits.tolist(), strict=True),
+            ],
+        },
+    )
