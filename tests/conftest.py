@@ -10,7 +10,12 @@ import shutil
 from collections.abc import Generator
 from pathlib import Path
 
+import hypothesis
 import pytest
+
+# The same examples everywhere, and no failure because a shared machine was slow for a moment.
+hypothesis.settings.register_profile("soilmeld", deadline=None, derandomize=True)
+hypothesis.settings.load_profile("soilmeld")
 
 REQUIRE_ALL = "SOILMELD_REQUIRE_ALL"
 # What no machine at hand has cannot be required of it.

@@ -1,0 +1,106 @@
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from adapters.errors import ReadError
+from adapters.lucas_grid import grid_node
+from adapters.rules import depth_order, inside, position_disagreement, swapped, texture_sum
+from adapters.spec import DepthOrder, PositionCheck, TextureSum
+
+ORDER = DepthOrder(kind="depth_order", profile="profile")
+EUROPE = (-32.0, 27.0, 45.0, 72.0)
+
+
+def horizons(*rows: tuple[str, float | None, float | None]) -> pl.DataFrame:
+    return pl.DataFrame(
+        {
+            "row_ref": [f"f#{i}" for i in range(len(rows))],
+            "profile": [r[0] for r in rows],
+            "depth_top": [r[1] for r in rows],
+            "depth_bottom": [r[2] for r in rows],
+        },
+        schema_overrides={"depth_top": pl.Float64, "depth_bottom": pl.Float64},
+    )
+
+
+def test_fractions_that_do_not_add_up_are_told_with_their_sum() -> None:
+    table = pl.DataFrame(
+        {
+            "row_ref": ["f#1", "f#2", "f#3"],
+            "clay": [20.0, 20.0, None],
+            "silt": [30.0, 30.0, 10.0],
+            "sand": [50.0, 80.0, 10.0],
+        }
+    )
+    rule = TextureSum(kind="texture_sum", columns=("clay", "silt", "sand"), tolerance=5)
+    flags = texture_sum(table, rule)
+    assert flags["row_ref"].to_list() == ["f#2"]
+    assert flags["value"].to_list() == [130.0]
+    assert flags["detail"].to_list() == ["clay + silt + sand = 130.0 %"]
+
+
+def test_each_depth_fault_has_its_own_flag() -> None:
+    table = horizons(
+        ("a", 0, 20), ("a", 20, 20), ("a", 40, 30), ("a", 15, 60), ("a", None, 5), ("b", 10, 30)
+    )
+    found = dict(depth_order(table, ORDER).select("row_ref", "flag").iter_rows())
+    assert found == {
+        "f#1": "depth_fault",
+        "f#2": "depth_fault",
+        "f#3": "depth_overlap",
+        "f#4": "depth_missing",
+    }
+
+
+def test_a_horizon_above_the_surface_is_a_fault() -> None:
+    assert depth_order(horizons(("a", -5, 0)), ORDER)["flag"].to_list() == ["depth_fault"]
+
+
+@given(st.lists(st.floats(1, 50), min_size=1, max_size=8), st.randoms())
+def test_contiguous_horizons_have_no_fault_in_any_order(thickness: list[float], random) -> None:
+    edges = [0.0, *np.cumsum(thickness)]
+    rows = [("p", float(a), float(b)) for a, b in zip(edges, edges[1:], strict=False)]
+    random.shuffle(rows)
+    assert depth_order(horizons(*rows), ORDER).is_empty()
+
+
+@given(st.floats(-9, 30), st.floats(36, 70), st.floats(-40_000, 40_000))
+def test_disagreement_is_the_distance_between_the_two_positions(
+    lon: float, lat: float, shift: float
+) -> None:
+    from pyproj import Geod, Transformer
+
+    check = PositionCheck(x="x", y="y", crs="EPSG:3035", max_distance_m=1)
+    x, y = Transformer.from_crs(4326, 3035, always_xy=True).transform(lon, lat)
+    found = position_disagreement(
+        np.array([lon]), np.array([lat]), check, np.array([x + shift]), np.array([y])
+    )
+    back = Transformer.from_crs(3035, 4326, always_xy=True).transform(x + shift, y)
+    _, _, wanted = Geod(ellps="WGS84").inv(lon, lat, *back)
+    assert found[0] == pytest.approx(wanted, rel=0.006, abs=0.01)
+
+
+def test_a_missing_position_disagrees_with_nothing() -> None:
+    check = PositionCheck(x="x", y="y", crs="EPSG:3035", max_distance_m=1)
+    nan = np.array([np.nan])
+    assert np.isnan(position_disagreement(nan, nan, check, nan, nan)).all()
+
+
+def test_swapped_coordinates_are_noticed() -> None:
+    lon, lat = np.array([10.0, 20.0, np.nan]), np.array([50.0, 60.0, np.nan])
+    assert not swapped(lon, lat, EUROPE)
+    assert swapped(lat, lon, EUROPE)
+    assert inside(lon, lat, EUROPE).tolist() == [True, True, False]
+
+
+def test_point_ids_name_their_grid_node() -> None:
+    east, north = grid_node(pl.Series("POINT_ID", ["48262936", " 26541848 ", None]))
+    assert east.to_list() == [4_826_000.0, 2_654_000.0, None]
+    assert north.to_list() == [2_936_000.0, 1_848_000.0, None]
+
+
+def test_a_point_id_that_lost_a_digit_is_refused() -> None:
+    with pytest.raises(ReadError, match="eight digits"):
+        grid_node(pl.Series("POINT_ID", ["4826293"]))
