@@ -227,7 +227,11 @@ class Sample(_Model):
     """Set where the rows of this source are samples (the row backbone)."""
 
     survey: str = Field(description="Name of the survey, as it appears in sample ids.")
-    site: str = Field(description="Canonical column that identifies the site across visits.")
+    site: str | None = Field(
+        None,
+        description="Canonical column that identifies the site across visits; without one, every "
+        "row is a site of its own.",
+    )
     site_prefix: str = Field(
         description="Namespace of the site ids; surveys that share it share sites."
     )
@@ -300,7 +304,18 @@ class Column(_Model):
     )
     period: str | None = Field(None, description="Year or years, where they are not the source's.")
     statistic: Literal[
-        "value", "mean", "sd", "variance", "p05", "p95", "median", "share", "count", "class"
+        "value",
+        "mean",
+        "sd",
+        "variance",
+        "p05",
+        "p10",
+        "p90",
+        "p95",
+        "median",
+        "share",
+        "count",
+        "class",
     ] = "value"
     evidence: Literal["verified", "assumed"] = Field(
         description="Was the header seen in public material?"
@@ -393,7 +408,7 @@ class SourceSpec(_Model):
                 if isinstance(c, str)
             ],
             "time": [self.time.date] if self.time.date else [],
-            "sample": [self.sample.site] if self.sample else [],
+            "sample": [self.sample.site] if self.sample and self.sample.site else [],
             "tables.on": list(itertools.chain.from_iterable(t.on for t in self.tables.values())),
         }
         for place, wanted in said.items():
