@@ -1,7 +1,7 @@
 """Shared by all tests; its folder is on the import path, so `good_standard` can be imported.
 
 A test that lacks a program or the reference data skips and says what it needs; the closing summary
-counts those in one line. With SOILMELD_REQUIRE_ALL set, as `.ci/run` does, such a skip is a failure.
+counts those in one line. Where SOILMELD_REQUIRE_ALL is set, as by `.ci/run`, such a skip fails.
 """
 
 import collections
