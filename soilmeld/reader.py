@@ -18,15 +18,7 @@ import polars as pl
 from adapters.errors import SoilmeldError
 from adapters.settings import Settings, load_settings
 
-SAMPLE_COLUMNS = (
-    "sample_id",
-    "source",
-    "survey",
-    "longitude",
-    "latitude",
-    "depth_top",
-    "depth_bottom",
-)
+MODEL = "soilformer"
 
 
 class NotFoundError(SoilmeldError):
@@ -224,6 +216,57 @@ class Dataset:
             rows = rows.drop_nulls(wanted)
         keep = list(dict.fromkeys([*self.samples(group).collect_schema().names(), *wanted]))
         return rows.select(keep).sort("sample_id").collect()
+
+    def model(self, group: str) -> Path:
+        """Folder of the group's current trained model.
+
+        Raises:
+            NotFoundError: The group has no trained model.
+        """
+        base = self.settings.runs / f"{MODEL}-{group}"
+        if not base.joinpath("CURRENT").is_file():
+            trained = sorted(p.parent.name for p in self.settings.runs.glob("*/CURRENT"))
+            raise NotFoundError(
+                f"no trained model for group {group!r}",
+                samples=trained,
+                remedy="`soilmeld run` trains one once the group has a feature matrix",
+            )
+        return base / base.joinpath("CURRENT").read_text(encoding="utf-8").strip()
+
+    def predict(
+        self,
+        group: str,
+        sample_ids: Sequence[str],
+        features: Sequence[str] = (),
+        *,
+        level: float = 0.9,
+    ) -> pl.DataFrame:
+        """Predict features of samples from all their other features, with intervals.
+
+        Args:
+            group: `synthetic`, `open` or `user`; a model trained on synthetic data predicts
+                synthetic values.
+            sample_ids: Samples of that group.
+            features: Feature ids, predicted as if missing; by default those that are missing.
+            level: Level of the interval, in (0, 1).
+
+        Returns:
+            `sample_id, feature, mean, lower, upper`, one row a sample and feature.
+
+        Raises:
+            NotFoundError: Unknown group, sample or feature, or no trained model.
+        """
+        from training.predict import Predictor
+
+        rows = self.query(group, where=pl.col("sample_id").is_in(list(sample_ids)))
+        if unknown := sorted(set(sample_ids) - set(rows["sample_id"])):
+            raise NotFoundError(
+                "no such sample",
+                samples=unknown,
+                remedy="`soilmeld query` lists the samples of a group",
+            )
+        self._known_features(self.dictionary(group), features)
+        return Predictor(self.model(group)).predict(rows, list(features), level=level)
 
     def _known_source(self, source: str) -> str:
         known = self.sql("select source from meta.source order by source")["source"].to_list()
