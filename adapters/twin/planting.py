@@ -71,7 +71,7 @@ class Draft:
         self,
         draw: np.random.Generator,
         values: list[object],
-        column: str,
+        column: str | None,
         fault: str,
         flag: str,
         alter: Callable[[object], object | None],

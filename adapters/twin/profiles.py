@@ -65,6 +65,7 @@ def _depth_faults(
     top: list[object],
     bottom: list[object],
     missing: object,
+    names: tuple[str, str],
 ) -> None:
     """Overlapping, inverted and missing depths, in profiles that hold no other depth fault."""
     count = len(layers.profile) // each
@@ -89,10 +90,10 @@ def _depth_faults(
             if own is None:
                 return
             if fault == "overlap":
+                # The deeper horizon is the one that begins too high.
                 before = bottom[own[0]]
                 bottom[own[0]] = before + 6
-                for row in own[:2]:
-                    draft.record(row, None, fault, before, bottom[own[0]], flag)
+                draft.record(own[1], None, fault, before, bottom[own[0]], flag)
             elif fault == "inverted":
                 row = own[-1]
                 draft.record(
@@ -102,7 +103,9 @@ def _depth_faults(
             else:
                 row = own[-1]
                 draft.record(row, None, fault, (top[row], bottom[row]), (missing, missing), flag)
-                top[row] = bottom[row] = missing
+                for column, values in zip(names, (top, bottom), strict=True):
+                    draft.record(row, column, "missing_code", values[row], missing, "missing")
+                    values[row] = missing
 
 
 def _sentinels(
@@ -204,7 +207,7 @@ def eu_hydi(europe: Europe, size: str, folder: Path) -> Draft:
         "DAY": ["-999"] * count,
     }
     _swap_profiles(draft, draw, general, each)
-    _depth_faults(draft, draw, layers, each, top, bottom, -999)
+    _depth_faults(draft, draw, layers, each, top, bottom, -999, ("sample_top", "sample_bottom"))
     draft.plant(
         draw, basic["BD"], "bulk_density", "unit_slip", "out_of_range", lambda v: round(v * 1000, 1)
     )
@@ -382,9 +385,9 @@ def spade_m(europe: Europe, size: str, folder: Path) -> Draft:
         "ROOT_DEP": [int(v) for v in draw.integers(30, 150, count)],
     }
     _swap_profiles(draft, draw, plots, each)
-    _depth_faults(draft, draw, layers, each, top, bottom, -9)
+    _depth_faults(draft, draw, layers, each, top, bottom, -9, ("horizon_top", "horizon_bottom"))
     draft.plant(
-        draw, horizon["TEXT_2000"], "sand", "misread_fraction", "texture_sum",
+        draw, horizon["TEXT_2000"], None, "misread_fraction", "texture_sum",
         lambda v: v + 21 if v <= 70 else None,
     )  # fmt: skip
     draft.plant(

@@ -238,7 +238,7 @@ def lucas_2009(surveys: Surveys, folder: Path) -> Draft:
     draft.plant(
         draw, cells["pH_in_H2O"], "ph_h2o", "shifted_decimal", "out_of_range", _slip(10, 10), main
     )
-    draft.plant(draw, cells["sand"], "sand", "misread_fraction", "texture_sum", _spoil_sum, main)
+    draft.plant(draw, cells["sand"], None, "misread_fraction", "texture_sum", _spoil_sum, main)
     # mg/100 g in the file of Romania and Bulgaria alone.
     nitrogen = [v if row < first else round(v * 100.0, 1) for row, v in enumerate(cells["N"])]
     cells["N"] = nitrogen
@@ -325,7 +325,7 @@ def lucas_2015(surveys: Surveys, folder: Path) -> Draft:
     draft.plant(
         draw, cells["pH(CaCl2)"], "ph_cacl2", "shifted_decimal", "out_of_range", _slip(10, 10)
     )
-    draft.plant(draw, cells["Sand"], "sand", "misread_fraction", "texture_sum", _spoil_sum)
+    draft.plant(draw, cells["Sand"], None, "misread_fraction", "texture_sum", _spoil_sum)
     positions: Cells = {
         "Point_ID": [int(v) for v in ids],
         "Long": [round(float(v), 6) for v in place["longitude"]],
