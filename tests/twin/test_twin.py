@@ -1,4 +1,4 @@
-"""The twin writes the same bytes every time, leaves users' files alone and keeps its truth apart."""
+"""The twin repeats itself to the byte, leaves users' files alone and keeps its truth apart."""
 
 import json
 import shutil
@@ -182,7 +182,8 @@ def test_the_published_relations_hold_in_the_truth() -> None:
     assert np.corrcoef(top["bulk_density"], np.sqrt(top["organic_carbon"]))[0, 1] < -0.95
     water = retention(top, np.array([1.0, 100.0, 15850.0]))
     assert (np.diff(water, axis=1) < 0).all()
-    assert (0 < water).all() and (water < 1).all()
+    assert (water > 0).all()
+    assert (water < 1).all()
 
 
 @pytest.mark.parametrize(
