@@ -30,6 +30,7 @@ from pathlib import Path, PurePosixPath
 from adapters.errors import ArchiveError
 from adapters.settings import Settings
 from adapters.spec import SourceSpec
+from adapters.truncation import truncated
 
 ORIGIN_FILE = ".origin.json"
 # Files that belong to another of the same stem: shapefile, IDRISI and GDAL side files.
@@ -366,7 +367,7 @@ def _suspicion(path: Path) -> str | None:
         return f"{path.name} is not a {suffix} file: it begins with {head[:8]!r}"
     if suffix in _TEXT and b"\0" in head and not head.startswith((b"\xff\xfe", b"\xfe\xff")):
         return f"{path.name} holds binary data, not text"
-    return None
+    return truncated(path)
 
 
 def _hashes(

@@ -89,6 +89,8 @@ def test_other_bytes_are_a_new_version_and_the_old_one_stays_in_use(
         ("horizons.tif", b"not a tiff", "not a .tif file"),
         ("horizons.xlsx", b"<html><body>login</body></html>", "web page"),
         ("horizons.xlsx", b"A,B\n1,2", "not a .xlsx file"),
+        ("horizons.xlsx", b"PK\x03\x04 and then the line broke", "cut short"),
+        ("horizons.tif", b"II*\0\x08\0\0\0", "cut short"),
     ],
 )
 def test_a_suspicious_file_is_quarantined_and_the_version_in_use_stays(
