@@ -1,0 +1,549 @@
+"""Text cells to canonical values, column by column, with a flag for each one that is not ordinary.
+
+Belongs here: matching headers, missing and below-detection texts, numbers, codes, dates, units,
+plausible ranges. Never here: opening files; anything that needs a second column or table.
+"""
+
+import difflib
+import functools
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import polars as pl
+
+from adapters.codebooks import codebook
+from adapters.errors import CodebookError, ReadError, UnitError
+from adapters.quantities import quantity
+from adapters.readers import NativeTable
+from adapters.rules import FLAGS_SCHEMA
+from adapters.spec import Column, SourceSpec, Table, expand_braces
+from adapters.units import Conversion, conversion
+
+# '< LOD', '<LOD', '< LOD>', '<LOQ', '<0.0', '< 10', '<5': as LUCAS 2018 and its add-ons write them.
+BELOW_DETECTION = r"(?i)^<\s*(?:lod|loq|dl|([0-9]+(?:[.,][0-9]+)?))\s*>?$"
+_YES, _NO = ("1", "true", "t", "yes", "y"), ("0", "false", "f", "no", "n")
+# Typed dates of workbooks and dbf tables arrive as this text, whatever date_format says.
+_TYPED_DATE = r"^\d{4}-\d{2}-\d{2}(?:[ T].*)?$"
+
+
+@dataclass(frozen=True)
+class ColumnRecord:
+    """What became of one column of columns.csv; a row of `meta.column`."""
+
+    name: str
+    kind: str
+    quantity: str | None
+    method: str | None
+    unit: str | None
+    native: str
+    native_unit: str | None
+    scale: float
+    offset: float
+    transform: str | None
+    codebook: str | None
+    evidence: str
+    description: str
+
+
+@dataclass(frozen=True)
+class Parsed:
+    """One native table with canonical columns.
+
+    Attributes:
+        table: `row_ref`, optionally `geometry`, and the canonical columns.
+        flags: In the layout of docs/data_model.md.
+        records: One for each column.
+    """
+
+    table: pl.DataFrame
+    flags: pl.DataFrame
+    records: list[ColumnRecord]
+
+
+def canonical_unit(column: Column) -> tuple[str, str | None, str | None]:
+    """Unit, basis and analyte that values of a numeric column are brought to."""
+    if column.quantity is None:
+        return str(column.unit), column.basis, None
+    said = quantity(column.quantity)
+    return said.unit or str(column.unit), said.basis, said.analyte
+
+
+def convert(spec: SourceSpec, column: Column, unit: str | None = None) -> Conversion:
+    """Native unit of a numeric column to its canonical unit.
+
+    Raises:
+        UnitError: The unit does not parse or measures something else; the message names the column.
+    """
+    try:
+        return conversion(str(unit or column.unit), column.basis, *canonical_unit(column))
+    except UnitError as error:
+        raise UnitError(
+            error.problem,
+            source=spec.id,
+            file="columns.csv",
+            where=f"{_line(spec, column)} (column {column.name}, quantity {column.quantity})",
+            samples=error.samples or [f"{unit or column.unit} ({column.basis})"],
+            remedy=error.remedy,
+        ) from error
+
+
+def record(spec: SourceSpec, column: Column, by: Conversion | None) -> ColumnRecord:
+    """Record of a column; `by` is None where the column has no unit."""
+    return ColumnRecord(
+        name=column.name,
+        kind=column.kind,
+        quantity=column.quantity,
+        method=column.method,
+        unit=canonical_unit(column)[0] if by else None,
+        native=column.native,
+        native_unit=column.unit,
+        scale=by.scale if by else 1.0,
+        offset=by.offset if by else 0.0,
+        transform=by.transform if by else None,
+        codebook=column.codebook,
+        evidence=column.evidence,
+        description=column.description,
+    )
+
+
+def parse_table(spec: SourceSpec, name: str, native: NativeTable) -> Parsed:
+    """Bring one native table to canonical columns.
+
+    Args:
+        spec: The source.
+        name: Id of the native table.
+        native: Its cells.
+
+    Raises:
+        ReadError: A header is missing, unknown or doubled, or a text is no number or date.
+        CodebookError: A code is not in its codebook.
+        UnitError: A unit does not parse or measures something else.
+    """
+    table = spec.tables[name]
+    wanted = [c for c in spec.columns if c.table == name]
+    places = match_headers(spec, name, native)
+    columns, flags, records = [native.row_refs], [], []
+    if native.geometry is not None:
+        columns.append(native.geometry)
+    for column in wanted:
+        parse = functools.partial(_PARSERS[column.kind], spec, table, column, native)
+        elements = [
+            pl.Series("", [None] * len(native.rows), dtype=pl.String)
+            if place is None
+            else native.cells[place]
+            for place in places[column.name]
+        ]
+        by = _conversion_of(spec, table, column, native, elements, flags)
+        values = []
+        for place, text in zip(places[column.name], elements, strict=True):
+            value, flagged = parse(text.alias("text"), by)
+            values.append(value)
+            if column.is_array and place is not None:
+                flagged = _in_detail(flagged, native.headers[int(place)])
+            flags.append(flagged)
+        columns.append(_packed(values, column))
+        records.append(record(spec, column, by))
+    stacked = pl.concat([f for f in flags if f.height] or [pl.DataFrame(schema=FLAGS_SCHEMA)])
+    return Parsed(pl.DataFrame(columns), stacked, records)
+
+
+def match_headers(spec: SourceSpec, name: str, native: NativeTable) -> dict[str, list[str | None]]:
+    """For each column of the table, the cell column of each element (None: optional and absent).
+
+    Raises:
+        ReadError: A header is missing, unknown, doubled or matched twice.
+    """
+    table = spec.tables[name]
+    wanted = [c for c in spec.columns if c.table == name]
+    by_header: dict[str, list[str]] = {}
+    for place, header in enumerate(native.headers):
+        by_header.setdefault(_plain(header), []).append(str(place))
+    found: dict[str, list[str | None]] = {}
+    used: set[str] = set()
+    missing: list[tuple[Column, str]] = []
+    for column in wanted:
+        if column.native == "*":
+            keys = {*spec.keys, *table.on}
+            taken = {found[c.name][0] for c in wanted if c.name in keys and c.name in found}
+            found[column.name] = [str(i) for i in range(len(native.headers)) if str(i) not in taken]
+            used.update(map(str, found[column.name]))
+            continue
+        spellings = zip(column.natives, *map(expand_braces, column.aliases), strict=False)
+        found[column.name] = []
+        for spelling in spellings if column.is_array else [(column.native, *column.aliases)]:
+            at = list(dict.fromkeys(p for s in spelling for p in by_header.get(_plain(s), [])))
+            if len(at) > 1:
+                raise ReadError(
+                    f"{len(at)} columns could be {column.name!r}",
+                    source=spec.id,
+                    file=native.place,
+                    where="header",
+                    samples=[native.headers[int(p)] for p in at],
+                    remedy="remove one from the file, or correct native and aliases in "
+                    f"{_line(spec, column)} of columns.csv",
+                )
+            if not at and column.required:
+                missing.append((column, spelling[0]))
+            found[column.name].append(at[0] if at else None)
+            used.update(at)
+    unknown = [h for i, h in enumerate(native.headers) if str(i) not in used]
+    if missing or (unknown and table.extra_columns == "refuse"):
+        raise _header_error(spec, name, native, missing, unknown)
+    return found
+
+
+def _plain(header: str) -> str:
+    return " ".join(header.split()).casefold()
+
+
+def _line(spec: SourceSpec, column: Column) -> str:
+    return f"line {spec.columns.index(column) + 2}"
+
+
+def _header_error(
+    spec: SourceSpec,
+    name: str,
+    native: NativeTable,
+    missing: Sequence[tuple[Column, str]],
+    unknown: Sequence[str],
+) -> ReadError:
+    said, advice = [], []
+    closest = {_plain(h): h for h in unknown}
+    for column, header in missing[:5]:
+        near = difflib.get_close_matches(_plain(header), closest, 1, 0.4)
+        line = f"{_line(spec, column)} of columns.csv (column {column.name})"
+        if near:
+            said.append(f"no column {header!r}; the closest is {closest[near[0]]!r}")
+            advice.append(f"if {closest[near[0]]!r} is {column.name}, add it to aliases in {line}")
+        else:
+            said.append(f"no column {header!r}")
+            advice.append(f"correct native in {line}, or set required to false")
+    if unknown:
+        said.append(f"{len(unknown)} unknown columns: {', '.join(map(repr, unknown[:5]))}")
+        if not missing:
+            advice.append(
+                "add them to columns.csv, or set `extra_columns: ignore` of table "
+                f"{name} in source.yaml"
+            )
+    return ReadError(
+        "; ".join(said) + (f" (and {len(missing) - 5} more missing)" if len(missing) > 5 else ""),
+        source=spec.id,
+        file=native.place,
+        where="header",
+        samples=unknown or native.headers,
+        remedy="; ".join(advice),
+    )
+
+
+def _conversion_of(
+    spec: SourceSpec,
+    table: Table,
+    column: Column,
+    native: NativeTable,
+    elements: Sequence[pl.Series],
+    flags: list[pl.DataFrame],
+) -> Conversion | None:
+    """Conversion of a numeric column; decides between two units where publishers disagree."""
+    if column.kind != "numeric":
+        return None
+    if column.other_unit is None or column.other_unit_below is None:
+        return convert(spec, column)
+    every = _numbers(pl.concat(elements), table)
+    tokens = _numeric_tokens(table, column)
+    middle = every.filter(every.is_finite() & ~every.is_in(tokens)).median()
+    other = isinstance(middle, int | float) and middle < column.other_unit_below
+    if middle is not None:
+        unit = column.other_unit if other else column.unit
+        sign = "below" if other else "not below"
+        detail = f"read as {unit}: the median {middle:g} is {sign} {column.other_unit_below:g}"
+        flags.append(_flags([native.place], column, "unit_by_range", [None], None, [detail]))
+    return convert(spec, column, column.other_unit if other else None)
+
+
+def _flags(
+    refs: pl.Series | Sequence[str],
+    column: Column,
+    flag: str,
+    raw: pl.Series | Sequence[str | None],
+    value: pl.Series | None = None,
+    detail: pl.Series | Sequence[str | None] | str | None = None,
+) -> pl.DataFrame:
+    size = len(refs)
+    details = [detail] * size if detail is None or isinstance(detail, str) else detail
+    return pl.DataFrame(
+        {
+            "row_ref": refs,
+            "column": [column.name] * size,
+            "flag": [flag] * size,
+            "raw": raw,
+            "value": [None] * size if value is None else value,
+            "detail": details,
+        },
+        schema=FLAGS_SCHEMA,
+    )
+
+
+def _in_detail(flags: pl.DataFrame, header: str) -> pl.DataFrame:
+    """Flags of one element of an array say which."""
+    said = pl.concat_str(pl.lit(header), "detail", separator=": ", ignore_nulls=True)
+    return flags.with_columns(detail=said)
+
+
+def _packed(values: list[pl.Series], column: Column) -> pl.Series:
+    if not column.is_array:
+        return values[0].alias(column.name)
+    frame = pl.DataFrame([v.alias(str(i)) for i, v in enumerate(values)])
+    packed = pl.when(~pl.all_horizontal(pl.all().is_null())).then(pl.concat_list(pl.all()))
+    return frame.select(packed.alias(column.name)).to_series()
+
+
+def _numbers(text: pl.Series, table: Table) -> pl.Series:
+    trimmed = text.str.strip_chars()
+    if table.read.decimal == ",":
+        trimmed = trimmed.str.replace(",", ".", literal=True)
+    return trimmed.cast(pl.Float64, strict=False)
+
+
+def _numeric_tokens(table: Table, column: Column) -> list[float]:
+    tokens = pl.Series([*table.read.missing, *column.missing], dtype=pl.String)
+    numbers = _numbers(tokens, table).drop_nulls()
+    return numbers.filter(numbers.is_finite()).to_list()
+
+
+def _without_missing(
+    table: Table, column: Column, native: NativeTable, text: pl.Series
+) -> tuple[pl.Series, pl.DataFrame]:
+    """Trimmed text without missing tokens, and their flags; an empty cell needs none."""
+    trimmed = text.str.strip_chars()
+    trimmed = trimmed.set(trimmed == "", None)
+    tokens = [t for t in (*table.read.missing, *column.missing) if t]
+    absent = trimmed.is_in(tokens)
+    if column.kind == "numeric" and (numeric := _numeric_tokens(table, column)):
+        # '-999' also means '-999.00'.
+        absent = absent | _numbers(trimmed, table).is_in(numeric)
+    absent = absent.fill_null(False)
+    if not absent.any():
+        return trimmed, pl.DataFrame(schema=FLAGS_SCHEMA)
+    said = trimmed.filter(absent)
+    detail = pl.select(pl.format("the file says {}", said)).to_series()
+    flags = _flags(
+        native.row_refs.filter(absent), column, "missing", text.filter(absent), None, detail
+    )
+    return trimmed.set(absent, None), flags
+
+
+def _refuse(
+    spec: SourceSpec,
+    column: Column,
+    native: NativeTable,
+    text: pl.Series,
+    wrong: pl.Series,
+    what: str,
+    remedy: str,
+    error: type[ReadError] | type[CodebookError] = ReadError,
+) -> ReadError | CodebookError:
+    rows = native.rows.filter(wrong)
+    samples = text.filter(wrong).unique(maintain_order=True)[:5]
+    return error(
+        f"column {column.name} ({column.native}): {what} in {len(rows)} of {len(text)} rows",
+        source=spec.id,
+        file=native.place,
+        where=f"row {', '.join(map(str, rows[:5]))}",
+        samples=samples,
+        remedy=remedy.format(line=f"{_line(spec, column)} of columns.csv"),
+    )
+
+
+def _parse_numeric(
+    spec: SourceSpec,
+    table: Table,
+    column: Column,
+    native: NativeTable,
+    text: pl.Series,
+    by: Conversion,
+) -> tuple[pl.Series, pl.DataFrame]:
+    trimmed, missing = _without_missing(table, column, native, text)
+    flags, refs = [missing], native.row_refs
+    below = trimmed.str.contains(BELOW_DETECTION).fill_null(False)
+    if below.any():
+        limit = _numbers(
+            trimmed.filter(below).str.extract(BELOW_DETECTION).str.replace(",", "."), table
+        )
+        # '<0.0' states no limit: then the published one of the column holds.
+        limit = limit.set(limit <= 0, None)
+        if column.detection_limit is not None:
+            limit = limit.fill_null(column.detection_limit)
+        converted = pl.select(by.expr(pl.lit(limit))).to_series()
+        flags.append(
+            _flags(refs.filter(below), column, "below_detection", text.filter(below), converted)
+        )
+        trimmed = trimmed.set(below, None)
+    numbers = _numbers(trimmed, table)
+    wrong = trimmed.is_not_null() & ~numbers.is_finite().fill_null(False)
+    if wrong.any():
+        raise _refuse(
+            spec,
+            column,
+            native,
+            text,
+            wrong,
+            "no number",
+            "if the text means missing, add it to `missing` in {line}; if the file writes decimal "
+            "commas, set `decimal` of the table in source.yaml",
+        )
+    values = pl.select(by.expr(pl.lit(numbers))).to_series().cast(pl.Float64)
+    outside = _outside(column, numbers, values)
+    if outside.any():
+        low, high, unit = column_range(column)
+        detail = f"outside {low:g} to {high:g} {unit}"
+        flags.append(
+            _flags(
+                refs.filter(outside),
+                column,
+                "out_of_range",
+                text.filter(outside),
+                values.filter(outside),
+                detail,
+            )
+        )
+        values = values.set(outside, None)
+    return values, pl.concat(flags)
+
+
+def column_range(column: Column) -> tuple[float, float, str]:
+    """Plausible range and the unit it is said in, for messages."""
+    said = quantity(column.quantity) if column.quantity else None
+    if column.minimum is not None or column.maximum is not None or said is None:
+        low, high, unit = column.minimum, column.maximum, column.unit
+    else:
+        low, high, unit = said.minimum, said.maximum, said.unit
+    infinite = float("inf")
+    return -infinite if low is None else low, infinite if high is None else high, str(unit)
+
+
+def _outside(column: Column, native: pl.Series, canonical: pl.Series) -> pl.Series:
+    """Is a number outside the column's range (native unit), or else the quantity's (canonical)?"""
+    own = column.minimum is not None or column.maximum is not None
+    low, high, _ = column_range(column)
+    # A limit in pF is compared as written: conversion would only add rounding.
+    values = native if own and column.other_unit is None else canonical
+    lost = native.is_not_null() & canonical.is_null()
+    if own and column.other_unit is not None:
+        by = conversion(str(column.unit), column.basis, *canonical_unit(column))
+        low, high = sorted(by.array([low, high]).tolist())
+    return ((values < low) | (values > high) | ~values.is_finite() | lost).fill_null(False)
+
+
+def _parse_categorical(
+    spec: SourceSpec,
+    table: Table,
+    column: Column,
+    native: NativeTable,
+    text: pl.Series,
+    by: None,
+) -> tuple[pl.Series, pl.DataFrame]:
+    trimmed, flags = _without_missing(table, column, native, text)
+    book = codebook(str(column.codebook), spec.folder)
+    codes, unknown = book.normalise(trimmed)
+    if not unknown.any():
+        return codes, flags
+    if column.unknown_code == "refuse":
+        near = difflib.get_close_matches(str(trimmed.filter(unknown)[0]), book.codes, 1, 0)
+        raise _refuse(
+            spec,
+            column,
+            native,
+            text,
+            unknown,
+            f"a code that codebook {column.codebook} lacks (closest: {near[0]!r})",
+            f"add the code to codebooks/{column.codebook}.csv; or, in {{line}}, add it to `missing` "
+            "or set unknown_code to flag",
+            CodebookError,
+        )
+    found = _flags(
+        native.row_refs.filter(unknown),
+        column,
+        "code_unknown",
+        text.filter(unknown),
+        None,
+        f"not in codebook {column.codebook}",
+    )
+    return codes, pl.concat([flags, found])
+
+
+def _parse_text(
+    spec: SourceSpec,
+    table: Table,
+    column: Column,
+    native: NativeTable,
+    text: pl.Series,
+    by: None,
+) -> tuple[pl.Series, pl.DataFrame]:
+    return _without_missing(table, column, native, text)
+
+
+def _parse_date(
+    spec: SourceSpec,
+    table: Table,
+    column: Column,
+    native: NativeTable,
+    text: pl.Series,
+    by: None,
+) -> tuple[pl.Series, pl.DataFrame]:
+    trimmed, flags = _without_missing(table, column, native, text)
+    form = str(column.date_format)
+    # A year or month alone is kept as its first day; `place.py` gives it its last one.
+    padded = trimmed
+    for part, first in (("%m", "-01"), ("%d", "-01")):
+        if part not in form and "%j" not in form:
+            padded, form = padded + first, form + f"-{part}"
+    dates = padded.str.strptime(pl.Date, form, strict=False)
+    typed = trimmed.set(~trimmed.str.contains(_TYPED_DATE).fill_null(False), None).str.slice(0, 10)
+    dates = dates.zip_with(
+        dates.is_not_null(), typed.str.strptime(pl.Date, "%Y-%m-%d", strict=False)
+    )
+    wrong = trimmed.is_not_null() & dates.is_null()
+    if wrong.any():
+        raise _refuse(
+            spec,
+            column,
+            native,
+            text,
+            wrong,
+            f"no date of the form {column.date_format}",
+            "correct date_format in {line}, or add the text to `missing` there",
+        )
+    return dates, flags
+
+
+def _parse_boolean(
+    spec: SourceSpec,
+    table: Table,
+    column: Column,
+    native: NativeTable,
+    text: pl.Series,
+    by: None,
+) -> tuple[pl.Series, pl.DataFrame]:
+    trimmed, flags = _without_missing(table, column, native, text)
+    lower = trimmed.str.to_lowercase()
+    wrong = trimmed.is_not_null() & ~lower.is_in([*_YES, *_NO])
+    if wrong.any():
+        raise _refuse(
+            spec,
+            column,
+            native,
+            text,
+            wrong,
+            "neither yes nor no",
+            "make the column categorical with a codebook, or add the text to `missing`, in {line}",
+        )
+    return lower.is_in(_YES), flags
+
+
+_PARSERS = {
+    "numeric": _parse_numeric,
+    "categorical": _parse_categorical,
+    "text": _parse_text,
+    "date": _parse_date,
+    "boolean": _parse_boolean,
+}

@@ -1,0 +1,82 @@
+"""Coordinate reference systems that files state and specifications declare.
+
+Belongs here: telling whether two CRS place things at the same spot. Never here: transforming data.
+"""
+
+import numpy as np
+
+from adapters.errors import ReadError
+from adapters.spec import SourceSpec
+
+# Names, codes and axis order of one CRS differ from writer to writer; places do not.
+_SAME_WITHIN_M = 1.0
+
+
+def require_same_crs(
+    spec: SourceSpec,
+    file: str,
+    declared: str | None,
+    stated: str | None,
+    bounds: tuple[float, float, float, float],
+) -> str:
+    """WKT of the CRS of a file.
+
+    Args:
+        spec: The source.
+        file: Its file.
+        declared: CRS in the specification, if any; it is returned where the two agree.
+        stated: CRS in the file, if any.
+        bounds: Extent of the data in that CRS; the two are compared at its corners and centre.
+
+    Raises:
+        ReadError: Neither is there, one does not parse, or they place the data differently.
+    """
+    from pyproj import CRS, Geod, Transformer
+    from pyproj.exceptions import CRSError, ProjError
+
+    try:
+        given = [CRS.from_user_input(c) if c else None for c in (declared, stated)]
+    except CRSError as error:
+        raise ReadError(
+            f"PROJ does not know the CRS: {error}",
+            source=spec.id,
+            file=file,
+            samples=[c for c in (declared, stated) if c],
+            remedy="correct `crs` in source.yaml",
+        ) from error
+    if given[0] is None or given[1] is None:
+        only = given[0] or given[1]
+        if only is None:
+            raise ReadError(
+                "no CRS: the file states none",
+                source=spec.id,
+                file=file,
+                remedy="set `read.crs` of its table in source.yaml",
+            )
+        return only.to_wkt()
+    west, south, east, north = bounds
+    x = np.array([west, east, west, east, (west + east) / 2])
+    y = np.array([south, south, north, north, (south + north) / 2])
+    try:
+        places = [
+            Transformer.from_crs(c, "EPSG:4326", always_xy=True).transform(x, y, errcheck=True)
+            for c in given
+        ]
+        _, _, metres = Geod(ellps="WGS84").inv(*places[0], *places[1])
+    except (ProjError, ValueError) as error:
+        raise ReadError(
+            f"its CRS places the data nowhere on Earth: {error}",
+            source=spec.id,
+            file=file,
+            samples=[c.name for c in given if c],
+            remedy="correct `crs` in source.yaml",
+        ) from error
+    if not np.max(metres) <= _SAME_WITHIN_M:
+        raise ReadError(
+            f"the file's CRS and the declared one differ by {np.max(metres):.0f} m",
+            source=spec.id,
+            file=file,
+            samples=[f"file: {given[1].name}", f"declared: {given[0].name}"],
+            remedy="correct `crs` in source.yaml, or drop it there if the file is right",
+        )
+    return given[0].to_wkt()

@@ -1,0 +1,321 @@
+"""Raster sources: every layer rewritten as a tiled GeoTIFF in canonical units.
+
+Belongs here: which layers there are, conversion, plausible range, codes, statistics, writing.
+Never here: how a format is opened (`readers`), sampling at points (room `fusion`).
+
+Layers are read and written in strips, so that a raster need not fit in memory.
+"""
+
+import contextlib
+import hashlib
+import os
+import shutil
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from adapters.codebooks import codebook
+from adapters.columns import ColumnRecord, canonical_unit, column_range, convert, record
+from adapters.crs import require_same_crs
+from adapters.errors import CodebookError, ReadError
+from adapters.readers import matching, refuse_web_page, table_files
+from adapters.readers.netcdf import open_variable
+from adapters.readers.raster import Grid, open_band
+from adapters.rules import FLAGS_SCHEMA
+from adapters.settings import Settings
+from adapters.spec import Column, SourceSpec
+
+_TILE = 512
+# Cells of one strip: 16 M float64 are 128 MB.
+_STRIP_CELLS = 16_000_000
+_NO_CODE = -(2**31)
+LAYERS_SCHEMA = {
+    "row_ref": pl.String,
+    "origin": pl.String,
+    "column": pl.String,
+    "element": pl.Int32,
+    "path": pl.String,
+    "sha256": pl.String,
+    "crs": pl.String,
+    "transform": pl.List(pl.Float64),
+    "width": pl.Int32,
+    "height": pl.Int32,
+    "dtype": pl.String,
+    "nodata": pl.Float64,
+    "unit": pl.String,
+    "minimum": pl.Float64,
+    "maximum": pl.Float64,
+    "mean": pl.Float64,
+    "valid_share": pl.Float64,
+}
+
+
+@dataclass
+class _Tally:
+    """What the strips of one layer add up to."""
+
+    valid: int = 0
+    total: float = 0.0
+    low: float = np.inf
+    high: float = -np.inf
+    refused: int = 0
+    worst: float = np.nan
+    unknown: int = 0
+    code: float = np.nan
+
+    def add(self, values: np.ndarray) -> None:
+        known = values[np.isfinite(values)]
+        if known.size:
+            self.valid += known.size
+            self.total += float(known.sum())
+            self.low = min(self.low, float(known.min()))
+            self.high = max(self.high, float(known.max()))
+
+
+def standardise_layers(
+    spec: SourceSpec, raw: object, version: str, settings: Settings
+) -> tuple[pl.DataFrame, pl.DataFrame, list[ColumnRecord]]:
+    """Rewrite every layer of a raster source.
+
+    The files appear under `data/std/<source>/<version>/` all together or not at all.
+
+    Returns:
+        One row a layer (LAYERS_SCHEMA), flags with one line for each layer and fault, records.
+
+    Raises:
+        ReadError: A layer is missing, cut off, without CRS, or no grid.
+        CodebookError: A code is not in its codebook.
+        UnitError: A unit does not parse or measures something else.
+    """
+    final = settings.std / spec.id / version
+    part = settings.scratch / f"std-{spec.id}-{uuid.uuid4().hex}"
+    part.mkdir(parents=True)
+    try:
+        folder = raw.open(settings)
+        for name in spec.tables:
+            table_files(spec, name, raw.files)
+        rows, flags, records = [], [], []
+        for column in spec.columns:
+            by = convert(spec, column) if column.kind == "numeric" else None
+            records.append(record(spec, column, by))
+            with contextlib.ExitStack() as stack:
+                layers = _layers(spec, column, raw, folder, stack)
+                for element, (row_ref, grid) in enumerate(layers):
+                    suffix = f"_{element}" if len(layers) > 1 else ""
+                    out = part / f"{column.name}{suffix}.tif"
+                    row, flagged = _rewrite(spec, column, row_ref, grid, out, settings)
+                    path = (final / out.name).relative_to(settings.data_root).as_posix()
+                    rows.append({**row, "element": element, "origin": raw.origin, "path": path})
+                    flags += flagged
+        final.parent.mkdir(parents=True, exist_ok=True)
+        if final.is_dir():
+            # The version names all that the pixels depend on: what is there is the same.
+            shutil.rmtree(part)
+        else:
+            part.rename(final)
+    except BaseException:
+        shutil.rmtree(part, ignore_errors=True)
+        raise
+    return (
+        pl.DataFrame(rows, schema=LAYERS_SCHEMA),
+        pl.DataFrame(flags, schema=FLAGS_SCHEMA, orient="row"),
+        records,
+    )
+
+
+def _layers(
+    spec: SourceSpec, column: Column, raw: object, folder: Path, stack: contextlib.ExitStack
+) -> list[tuple[str, Grid]]:
+    """(row_ref, grid) of every element of a column; none where it is optional and absent."""
+    read = spec.tables[column.table].read
+    found: list[tuple[str, Grid]] = []
+    for native in column.natives:
+        pattern, _, part = native.partition("#")
+        files = matching(raw.files, [pattern])
+        if not files and not column.required:
+            return []
+        if len(files) != 1:
+            raise ReadError(
+                f"{len(files) or 'no'} files for layer {native!r}",
+                source=spec.id,
+                file=pattern,
+                samples=files or [f.name for f in raw.files],
+                remedy=f"put the file into data/raw/{spec.id}/, or correct native of column "
+                f"{column.name} in line {spec.columns.index(column) + 2} of columns.csv",
+            )
+        file = files[0]
+        path = folder / file
+        if path.stat().st_size == 0:
+            raise ReadError(
+                "the file is empty", source=spec.id, file=file, remedy="fetch the file again"
+            )
+        refuse_web_page(spec.id, file, path)
+        row_ref = f"{file}#{part}" if part else file
+        if read.reader == "netcdf":
+            as_array = column.axis is not None and len(column.natives) == 1
+            opened = open_variable(spec, read, path, file, part, as_array)
+            found += [(row_ref, grid) for grid in stack.enter_context(opened)]
+        else:
+            found.append((row_ref, stack.enter_context(open_band(spec, read, path, file, part))))
+    return found
+
+
+def _rewrite(
+    spec: SourceSpec, column: Column, row_ref: str, grid: Grid, out: Path, settings: Settings
+) -> tuple[dict[str, object], list[tuple[object, ...]]]:
+    """Write one layer; its row and its flags."""
+    import rasterio
+    from rasterio.transform import array_bounds
+    from rasterio.windows import Window
+
+    declared = spec.tables[column.table].read.crs or spec.space.crs
+    bounds = array_bounds(grid.height, grid.width, grid.transform)
+    crs = require_same_crs(spec, row_ref, declared, grid.crs, bounds)
+    numeric = column.kind == "numeric"
+    dtype, nodata = ("float32", np.nan) if numeric else ("int32", _NO_CODE)
+    tally = _Tally()
+    profile = {
+        "driver": "GTiff",
+        "height": grid.height,
+        "width": grid.width,
+        "count": 1,
+        "dtype": dtype,
+        "crs": crs,
+        "transform": grid.transform,
+        "nodata": nodata,
+        "tiled": True,
+        "blockxsize": _TILE,
+        "blockysize": _TILE,
+        "compress": "deflate",
+        "predictor": 3 if numeric else 2,
+        "zlevel": 1,
+        "bigtiff": "if_safer",
+        "num_threads": settings.threads,
+    }
+    with rasterio.open(out, "w", **profile) as target:
+        for start, stop in _strips(grid):
+            values = _canonical(spec, column, row_ref, grid.rows(start, stop), tally)
+            tally.add(values)
+            if not numeric:
+                values = np.where(np.isfinite(values), values, _NO_CODE)
+            target.write(values.astype(dtype), 1, window=Window(0, start, grid.width, stop - start))
+    cells = grid.height * grid.width
+    unit = canonical_unit(column)[0] if numeric else None
+    known = tally.valid > 0
+    row = {
+        "row_ref": row_ref,
+        "column": column.name,
+        "sha256": _sha256(out),
+        "crs": crs,
+        "transform": list(grid.transform)[:6],
+        "width": grid.width,
+        "height": grid.height,
+        "dtype": dtype,
+        "nodata": float(nodata),
+        "unit": unit,
+        "minimum": tally.low if known else None,
+        "maximum": tally.high if known else None,
+        "mean": tally.total / tally.valid if known else None,
+        "valid_share": tally.valid / cells,
+    }
+    flags: list[tuple[object, ...]] = []
+    if tally.refused:
+        low, high, said = column_range(column)
+        detail = f"{tally.refused} of {cells} pixels outside {low:g} to {high:g} {said}"
+        flags.append((row_ref, column.name, "out_of_range", None, tally.worst, detail))
+    if tally.unknown:
+        detail = f"{tally.unknown} of {cells} pixels not in codebook {column.codebook}"
+        flags.append((row_ref, column.name, "code_unknown", f"{tally.code:g}", None, detail))
+    return row, flags
+
+
+def _strips(grid: Grid) -> Iterator[tuple[int, int]]:
+    height = max(_TILE, _STRIP_CELLS // grid.width // _TILE * _TILE)
+    for start in range(0, grid.height, height):
+        yield start, min(start + height, grid.height)
+
+
+def _canonical(
+    spec: SourceSpec, column: Column, row_ref: str, values: np.ndarray, tally: _Tally
+) -> np.ndarray:
+    """One strip in the canonical unit, NaN where there is no ordinary value."""
+    read = spec.tables[column.table].read
+    values[~np.isfinite(values)] = np.nan
+    for token in (*read.missing, *column.missing):
+        if token:
+            values[values == _token(spec, column, token)] = np.nan
+    if column.kind != "numeric":
+        return _known_codes(spec, column, row_ref, values, tally)
+    converted = convert(spec, column).array(values)
+    own = column.minimum is not None or column.maximum is not None
+    low, high, _ = column_range(column)
+    compared = values if own else converted
+    with np.errstate(invalid="ignore"):
+        outside = (compared < low) | (compared > high)
+    outside |= np.isfinite(values) & ~np.isfinite(converted)
+    # float32 keeps seven digits: a number beyond its range would be written as infinite.
+    outside |= np.abs(converted) > np.finfo(np.float32).max
+    if outside.any():
+        refused = converted[outside]
+        tally.refused += int(outside.sum())
+        tally.worst = float(np.nanmax([tally.worst, np.max(np.abs(refused))]))
+        converted[outside] = np.nan
+    return converted
+
+
+def _token(spec: SourceSpec, column: Column, token: str) -> float:
+    try:
+        return float(token)
+    except ValueError as error:
+        raise ReadError(
+            f"missing token {token!r} is no number, and pixels are numbers",
+            source=spec.id,
+            file="columns.csv",
+            where=f"column {column.name}",
+            remedy="write the number that means missing",
+        ) from error
+
+
+def _known_codes(
+    spec: SourceSpec, column: Column, row_ref: str, values: np.ndarray, tally: _Tally
+) -> np.ndarray:
+    present = np.unique(values[np.isfinite(values)])
+    if (broken := present[present != np.round(present)]).size:
+        raise ReadError(
+            f"column {column.name}: codes that are no whole numbers",
+            source=spec.id,
+            file=row_ref,
+            samples=broken.tolist(),
+            remedy="make the column numeric with a unit, or correct native in columns.csv",
+        )
+    book = codebook(str(column.codebook), spec.folder) if column.kind == "categorical" else None
+    if book is None or book.is_open:
+        return values
+    _, foreign = book.normalise(pl.Series(present.astype(np.int64)))
+    unknown = present[foreign.to_numpy()].tolist()
+    if not unknown:
+        return values
+    count = int(np.isin(values, unknown).sum())
+    if column.unknown_code == "refuse":
+        raise CodebookError(
+            f"column {column.name}: {count} pixels hold codes that codebook {column.codebook} "
+            "lacks",
+            source=spec.id,
+            file=row_ref,
+            samples=[int(c) for c in unknown],
+            remedy=f"add the codes to codebooks/{column.codebook}.csv, or to `missing` or set "
+            f"unknown_code to flag in line {spec.columns.index(column) + 2} of columns.csv",
+        )
+    tally.unknown += count
+    tally.code = unknown[0]
+    return np.where(np.isin(values, unknown), np.nan, values)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as handle:
+        os.fsync(handle.fileno())
+        return hashlib.file_digest(handle, "sha256").hexdigest()

@@ -1,0 +1,166 @@
+"""Readers: raw files to text cells, geometries or grids, and nothing more.
+
+Belongs here: opening native formats through well-kept libraries, and refusing files that are not
+what they claim to be. Never here: what a column means, units, codes, or joins.
+
+Every cell is read as text, so that what stood in the file can be shown again.
+"""
+
+import fnmatch
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from adapters.errors import ReadError
+from adapters.spec import SourceSpec, Table
+
+if TYPE_CHECKING:
+    from adapters.archive import RawFile
+
+
+@dataclass(frozen=True)
+class NativeTable:
+    """One native table as text.
+
+    Attributes:
+        place: `file` or `file!sheet`.
+        headers: Header texts in file order, one for each column of `cells`.
+        cells: Text columns named `0`, `1`, ...; an empty cell is NULL.
+        rows: 1-based line or row in the file, header counted, one for each row of `cells`.
+        geometry: WKB in `crs`, for vector files.
+        crs: WKT of the CRS that the file states.
+    """
+
+    place: str
+    headers: tuple[str, ...]
+    cells: pl.DataFrame
+    rows: pl.Series
+    geometry: pl.Series | None = None
+    crs: str | None = None
+
+    @property
+    def row_refs(self) -> pl.Series:
+        """`place#row` of every row."""
+        return (self.place + "#" + self.rows.cast(pl.String)).alias("row_ref")
+
+
+def matching(files: Iterable["RawFile"], patterns: Iterable[str]) -> list[str]:
+    """Names of the raw files that match any of the patterns, without case, sorted."""
+    wanted = [p.casefold() for p in patterns]
+    return sorted(
+        f.name
+        for f in files
+        if any(
+            fnmatch.fnmatchcase(name, pattern)
+            for name in (f.name.casefold(), PurePosixPath(f.name.casefold()).name)
+            for pattern in wanted
+        )
+    )
+
+
+def read_table(spec: SourceSpec, name: str, folder: Path, file: str) -> NativeTable:
+    """Read one file of a native table as text.
+
+    Args:
+        spec: The source.
+        name: Id of the native table in the specification.
+        folder: Where the file stands under its own name.
+        file: Its name.
+
+    Raises:
+        ReadError: The file is empty, broken, of another format or encoding, or has no such sheet.
+    """
+    from adapters.readers import package, table, vector
+
+    path, read = folder / file, spec.tables[name].read
+    if path.stat().st_size == 0:
+        raise ReadError(
+            "the file is empty", source=spec.id, file=file, remedy="fetch the file again"
+        )
+    refuse_web_page(spec.id, file, path)
+    readers = {
+        "csv": table.read_csv,
+        "xlsx": table.read_workbook,
+        "xls": table.read_workbook,
+        "dbf": vector.read_vector,
+        "vector": vector.read_vector,
+        "package": package.read_package,
+    }
+    if read.reader not in readers:
+        raise ReadError(
+            f"reader {read.reader!r} yields layers, not rows",
+            source=spec.id,
+            file=file,
+            remedy=f"set modality raster or netcdf, or one of the readers {sorted(readers)}",
+        )
+    native = readers[read.reader](spec, name, path, file)
+    if native.cells.is_empty():
+        raise ReadError(
+            "a header and no rows", source=spec.id, file=native.place, remedy="fetch the file again"
+        )
+    return native
+
+
+def refuse_web_page(source: str, file: str, path: Path) -> None:
+    """Refuse a web page (a login form, as a rule) that was saved under a data file's name.
+
+    Raises:
+        ReadError: The file starts as an HTML page does.
+    """
+    with path.open("rb") as handle:
+        start = handle.read(512)
+    text = start.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
+    if text.startswith((b"<!doctype html", b"<html", b"<head")):
+        raise ReadError(
+            "a web page, not data",
+            source=source,
+            file=file,
+            where="line 1",
+            samples=[start.decode("utf-8", "replace").strip()[:80]],
+            remedy="log in at the landing page of the source, download the file itself, and put "
+            "it in place of this one",
+        )
+
+
+def table_files(spec: SourceSpec, name: str, files: Iterable["RawFile"]) -> list[str]:
+    """Names of the files of one native table.
+
+    Raises:
+        ReadError: A required table has no file.
+    """
+    files = list(files)
+    table: Table = spec.tables[name]
+    found = matching(files, table.files)
+    if not found and table.required:
+        raise ReadError(
+            f"no file of table {name!r}",
+            source=spec.id,
+            samples=[f.name for f in files],
+            remedy=f"put a file named {' or '.join(table.files)} into data/raw/{spec.id}/",
+        )
+    return found
+
+
+def as_text(frame: pl.DataFrame) -> pl.DataFrame:
+    """Typed columns as the text a person would have written.
+
+    A whole number loses the `.0` that its storage as a float would print, so that codes and
+    identifiers read the same from every format.
+    """
+    expressions = []
+    for name, dtype in frame.schema.items():
+        column = pl.col(name)
+        if dtype.is_float():
+            column = column.fill_nan(None).cast(pl.Float64)
+            whole = (column == column.round()) & (column.abs() < 1e15)
+            text = pl.when(whole).then(column.cast(pl.Int64, strict=False).cast(pl.String))
+            column = text.otherwise(column.cast(pl.String))
+        elif isinstance(dtype, pl.Datetime):
+            column = column.dt.strftime("%Y-%m-%d %H:%M:%S")
+        elif dtype == pl.Binary:
+            column = column.bin.encode("hex")
+        expressions.append(column.cast(pl.String))
+    return frame.select(expressions)

@@ -1,0 +1,256 @@
+"""Text tables and workbooks, every cell as text.
+
+Belongs here: csv by polars, xlsx and xls by calamine (fastexcel).
+Never here: the meaning of a column; dbf, which GDAL reads (`vector.py`).
+"""
+
+import codecs
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from adapters.errors import ReadError
+from adapters.readers import NativeTable
+from adapters.spec import SourceSpec
+
+_UTF8 = ("utf-8", "utf-8-sig", "ascii")
+
+
+def read_csv(spec: SourceSpec, name: str, path: Path, file: str) -> NativeTable:
+    """Read a delimited text file.
+
+    Raises:
+        ReadError: Wrong encoding, a row with more or fewer cells than the header, an open quote.
+    """
+    read = spec.tables[name].read
+    data = _decoded(spec, name, path.read_bytes(), file).encode()
+    if not data.strip():
+        raise ReadError(
+            "the file is empty", source=spec.id, file=file, remedy="fetch the file again"
+        )
+    if not data.endswith(b"\n"):
+        data += b"\n"
+    lines, delimiters = _records(data, read.delimiter, read.comment)
+    lines, delimiters = lines[read.header_row :], delimiters[read.header_row :]
+    if len(lines) == 0:
+        raise ReadError(
+            "no header row", source=spec.id, file=file, remedy="correct header_row in source.yaml"
+        )
+    wrong = np.flatnonzero(delimiters != delimiters[0])
+    if len(wrong):
+        raise ReadError(
+            f"{len(wrong)} rows have another number of cells than the header's "
+            f"{delimiters[0] + 1}: the file is cut off, its delimiter is not "
+            f"{read.delimiter!r}, or a quote stays open",
+            source=spec.id,
+            file=file,
+            where=f"line {lines[wrong[0]]}",
+            samples=[f"line {lines[i]}: {delimiters[i] + 1} cells" for i in wrong],
+            remedy="fetch the file again, or correct `delimiter` in source.yaml",
+        )
+    try:
+        frame = pl.read_csv(
+            data,
+            has_header=False,
+            infer_schema=False,
+            separator=read.delimiter,
+            comment_prefix=read.comment,
+            schema={str(i): pl.String for i in range(int(delimiters[0]) + 1)},
+        )[read.header_row :]
+    except pl.exceptions.PolarsError as error:
+        raise ReadError(
+            f"not a readable table: {str(error).splitlines()[0]}",
+            source=spec.id,
+            file=file,
+            remedy="fetch the file again, or correct delimiter and comment in source.yaml",
+        ) from error
+    if frame.height != len(lines):
+        raise ReadError(
+            f"{frame.height} rows were read where the file has {len(lines)}",
+            source=spec.id,
+            file=file,
+            remedy="look for a quote that stays open",
+        )
+    headers = tuple((h or "").strip() for h in frame.row(0))
+    cells = _filled(frame[1:])
+    blank = pl.all_horizontal(pl.all().is_null())
+    rows = pl.Series("row", lines[1:], dtype=pl.Int64)
+    keep = ~cells.select(blank).to_series()
+    return _without_empty_columns(file, headers, cells.filter(keep), rows.filter(keep))
+
+
+def read_workbook(spec: SourceSpec, name: str, path: Path, file: str) -> NativeTable:
+    """Read one sheet of a workbook.
+
+    Raises:
+        ReadError: Not a workbook, no such sheet, or the header is not in its row.
+    """
+    import fastexcel
+
+    read = spec.tables[name].read
+    try:
+        book = fastexcel.read_excel(path.read_bytes())
+    except fastexcel.FastExcelError as error:
+        raise ReadError(
+            f"not a readable workbook: {str(error).splitlines()[0]}",
+            source=spec.id,
+            file=file,
+            remedy="fetch the file again; it may be cut off",
+        ) from error
+    if read.sheet is not None and read.sheet not in book.sheet_names:
+        raise ReadError(
+            f"no sheet {read.sheet!r}",
+            source=spec.id,
+            file=file,
+            samples=book.sheet_names,
+            remedy=f"correct `sheet` of table {name} in source.yaml",
+        )
+    sheet = read.sheet or book.sheet_names[0]
+    place = f"{file}!{sheet}"
+    top = read.header_row if read.block_row is None else min(read.header_row, read.block_row)
+    try:
+        text, number = (
+            pl.DataFrame(book.load_sheet(sheet, header_row=top, dtypes=kind))
+            for kind in ("string", "float")
+        )
+        below = pl.DataFrame(book.load_sheet(sheet, header_row=top + 1, dtypes="string"))
+    except fastexcel.FastExcelError as error:
+        raise ReadError(
+            f"the sheet cannot be read: {str(error).splitlines()[0]}",
+            source=spec.id,
+            file=place,
+            remedy="correct header_row in source.yaml, or fetch the file again",
+        ) from error
+    if text.columns and below.columns == text.columns and below.height == text.height:
+        # The library skips empty rows above the first filled one, which would shift row numbers.
+        raise ReadError(
+            "the header is not in its row: the rows above it are empty",
+            source=spec.id,
+            file=place,
+            where=f"row {top + 1}",
+            remedy=f"set header_row of table {name} in source.yaml",
+        )
+    first = tuple("" if h.startswith("__UNNAMED__") else h.strip() for h in text.columns)
+    names = [str(i) for i in range(text.width)]
+    text.columns, number.columns = names, names
+    cells = _filled(_exact(text, number))
+    skipped = read.header_row - top
+    headers = first if skipped == 0 else tuple(h or "" for h in cells.row(skipped - 1))
+    if read.block_row is not None:
+        headers = _with_blocks(first, headers)
+    rows = pl.Series("row", range(top + 2, top + 2 + cells.height), dtype=pl.Int64)
+    cells, rows = cells[skipped:], rows[skipped:]
+    keep = ~cells.select(pl.all_horizontal(pl.all().is_null())).to_series()
+    return _without_empty_columns(place, headers, cells.filter(keep), rows.filter(keep))
+
+
+def _decoded(spec: SourceSpec, name: str, data: bytes, file: str) -> str:
+    declared = codecs.lookup(spec.tables[name].read.encoding).name
+    setting = f"`encoding` of table {name} in source.yaml"
+    if declared in _UTF8:
+        declared = "utf-8-sig"
+    try:
+        text = data.decode(declared)
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise ReadError(
+            f"not {spec.tables[name].read.encoding} text: byte {data[error.start]:#04x} at "
+            f"position {error.start}",
+            source=spec.id,
+            file=file,
+            where=f"line {line}",
+            samples=[data.splitlines()[line - 1][:80].decode("latin-1")],
+            remedy=f"set {setting}, for instance to latin-1 or cp1252",
+        ) from error
+    if "\0" in text:
+        raise ReadError(
+            "not text: it holds NUL characters",
+            source=spec.id,
+            file=file,
+            remedy=f"correct {setting}, or fetch the file again",
+        )
+    if declared != "utf-8-sig" and not data.isascii():
+        # Bytes beyond ASCII that form valid UTF-8 are UTF-8: by chance they hardly ever do, and
+        # a single-byte encoding would accept them and turn every accent into two characters.
+        with_utf8 = _as_utf8(data)
+        if with_utf8 is not None and with_utf8 != text:
+            position = next(i for i, byte in enumerate(data) if byte > 127)
+            line = data.count(b"\n", 0, position) + 1
+            raise ReadError(
+                f"declared {spec.tables[name].read.encoding}, but the bytes are UTF-8",
+                source=spec.id,
+                file=file,
+                where=f"line {line}",
+                samples=[text[max(position - 20, 0) : position + 20]],
+                remedy=f"set {setting} to utf-8",
+            )
+    return text
+
+
+def _as_utf8(data: bytes) -> str | None:
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError:
+        return None
+
+
+def _records(data: bytes, delimiter: str, comment: str | None) -> tuple[np.ndarray, np.ndarray]:
+    """Line number (1-based) and number of delimiters of every record, comments left out."""
+    raw = np.frombuffer(data, dtype=np.uint8)
+    quotes = np.flatnonzero(raw == ord('"'))
+    breaks = np.flatnonzero(raw == ord("\n"))
+    marks = np.flatnonzero(raw == ord(delimiter))
+    # A line break or delimiter after an odd number of quotes stands inside a quoted cell.
+    outside = np.searchsorted(quotes, breaks) % 2 == 0
+    ends = breaks[outside]
+    marks = marks[np.searchsorted(quotes, marks) % 2 == 0]
+    starts = np.concatenate(([0], ends[:-1] + 1)) if len(ends) else np.array([], dtype=np.int64)
+    lines = np.searchsorted(breaks, starts) + 1
+    counts = np.searchsorted(marks, ends) - np.searchsorted(marks, starts)
+    if comment:
+        prefix = comment.encode()
+        kept = np.array([not data.startswith(prefix, int(s)) for s in starts], dtype=bool)
+        starts, ends, lines, counts = starts[kept], ends[kept], lines[kept], counts[kept]
+    lengths = ends - starts - (raw[np.maximum(ends - 1, 0)] == ord("\r"))
+    # A blank line is no row of cells; polars gives it as a row of NULLs, which is dropped later.
+    counts = np.where((lengths <= 0) & (np.arange(len(counts)) > 0), counts[:1], counts)
+    return lines, counts
+
+
+def _exact(text: pl.DataFrame, number: pl.DataFrame) -> pl.DataFrame:
+    """Text cells, numbers in full: the library's text keeps nine decimals alone."""
+    exact = []
+    for name in text.columns:
+        shown = text[name].cast(pl.Float64, strict=False)
+        differs = (shown != number[name]).fill_null(False)
+        exact.append(
+            pl.select(pl.when(differs).then(number[name].cast(pl.String)).otherwise(text[name]))
+            .to_series()
+            .alias(name)
+        )
+    return pl.DataFrame(exact)
+
+
+def _with_blocks(blocks: tuple[str, ...], headers: tuple[str, ...]) -> tuple[str, ...]:
+    named, block = [], ""
+    for above, header in zip(blocks, headers, strict=True):
+        block = above or block
+        named.append(f"{block}: {header}" if block else header)
+    return tuple(named)
+
+
+def _filled(cells: pl.DataFrame) -> pl.DataFrame:
+    """An empty cell is NULL."""
+    return cells.with_columns(
+        pl.when(pl.col(c).str.strip_chars() != "").then(pl.col(c)) for c in cells.columns
+    )
+
+
+def _without_empty_columns(
+    place: str, headers: tuple[str, ...], cells: pl.DataFrame, rows: pl.Series
+) -> NativeTable:
+    """Drop columns without header and without content; spreadsheets are full of them."""
+    kept = [i for i, c in enumerate(cells) if headers[i] or c.null_count() < cells.height]
+    frame = cells.select(pl.nth(kept)).rename({str(k): str(i) for i, k in enumerate(kept)})
+    return NativeTable(place, tuple(headers[k] for k in kept), frame, rows)
