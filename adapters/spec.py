@@ -143,6 +143,9 @@ class Table(_Model):
         (), description="Canonical columns that a join or curve matches on."
     )
     order_by: str | None = None
+    extra_columns: Literal["refuse", "ignore"] = Field(
+        "refuse", description="What becomes of a header that columns.csv does not name."
+    )
     time: Time | None = Field(
         None, description="When the rows of this table hold, where it is not the source's time."
     )
@@ -246,6 +249,12 @@ class Fuse(_Model):
     )
     max_distance_m: float | None = Field(None, gt=0)
     resampling: Literal["nearest", "bilinear"] = "nearest"
+    depth: Literal["row", "spline"] = Field(
+        "row",
+        description="Which of several horizons at the matched place: row, the one that shares most "
+        "depth with the sample; spline, numbers by the mass-preserving spline where the horizons "
+        "are contiguous.",
+    )
     reason: str | None = Field(None, description="Why the source is never aligned (`join: none`).")
 
     @model_validator(mode="after")

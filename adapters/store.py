@@ -193,11 +193,13 @@ class Store:
                 return None
             return connection.execute(f'from std."{name}"').pl()
 
-    def meta(self, name: str, source: str) -> pl.DataFrame | None:
-        """Rows of one `meta` table for one source; None where the store does not exist."""
+    def meta(self, name: str, source: str | None = None) -> pl.DataFrame | None:
+        """Rows of one `meta` table, of one source or of all; None where there is no store."""
         if not self.settings.store.is_file():
             return None
-        with self._lock(f"reading meta of {source}"), self._open() as connection:
+        with self._lock(f"reading meta of {source or 'all sources'}"), self._open() as connection:
+            if source is None:
+                return connection.execute(f'from meta."{name}" order by source').pl()
             return connection.execute(f'from meta."{name}" where source = ?', [source]).pl()
 
     @contextlib.contextmanager

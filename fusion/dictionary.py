@@ -1,0 +1,247 @@
+"""The feature dictionary: what every column of the matrix means and where it comes from.
+
+Belongs here: feature ids, and one record a feature (docs/data_model.md, "Fused").
+Never here: making values.
+
+Ids of backbone features are `<quantity>[__<method>]`: the same quantity by the same method is one
+column, whichever survey measured it; another method is another column, and nothing is harmonised
+between methods. A column whose depth or statistic is not that of the sample keeps its own name. A
+categorical column without method adds its codebook, unless that is the quantity's own; codes that
+no codebook explains (`open`) are the survey family's own vocabulary and add its name. Every other
+source's features are `<source>.<name>`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from adapters.codebooks import codebook
+from adapters.errors import FusionError
+from adapters.quantities import method, quantity
+from adapters.spec import Column
+from fusion.inputs import Source
+
+SCHEMA_VERSION = 1
+MISSING = "NULL; flags.parquet says why where the reason is known"
+
+
+@dataclass(frozen=True)
+class Contribution:
+    """One source's column behind a feature."""
+
+    source: Source
+    column: Column
+
+
+def feature_class(column: Column) -> str:
+    """`numeric`, `categorical` or `text`; a boolean is categorical."""
+    return {"numeric": "numeric", "text": "text"}.get(column.kind, "categorical")
+
+
+def backbone_ids(source: Source) -> dict[str, str]:
+    """Canonical column -> feature id, for a backbone source."""
+    ids: dict[str, str] = {}
+    # A column named as its quantity goes before others of that quantity, which keep their names.
+    columns = sorted(source.features, key=lambda c: c.name != c.quantity)
+    for column in columns:
+        own = column.quantity is None or column.depth is not None or column.statistic != "value"
+        unified = _with_suffix(column.name if own else column.quantity, column, source)
+        taken = unified in ids.values()
+        ids[column.name] = _with_suffix(column.name, column, source) if taken else unified
+    return {column.name: ids[column.name] for column in source.features}
+
+
+def _with_suffix(base: str, column: Column, source: Source) -> str:
+    if column.method:
+        return f"{base}__{column.method}"
+    if column.codebook == "open" and source.spec.sample is not None:
+        return f"{base}__{source.spec.sample.site_prefix}"
+    if column.codebook and column.codebook != base and not column.codebook.endswith(f"_{base}"):
+        return f"{base}__{column.codebook}"
+    return base
+
+
+def check_agreement(feature: str, contributions: Sequence[Contribution]) -> None:
+    """Do all sources mean the same by a feature?
+
+    Raises:
+        FusionError: Class, unit or codebook differ.
+    """
+    meanings = {
+        (feature_class(c.column), c.source.units.get(c.column.name), c.column.codebook)
+        for c in contributions
+    }
+    if len(meanings) > 1:
+        raise FusionError(
+            "sources disagree on class, unit or codebook of one feature",
+            where=feature,
+            samples=sorted(map(str, meanings)),
+            remedy="give the columns different quantities, methods or names: "
+            + ", ".join(f"{c.source.id}.{c.column.name}" for c in contributions),
+        )
+
+
+def records(
+    matrix: pl.DataFrame,
+    contributions: dict[str, list[Contribution]],
+    surveys: pl.Series,
+    distances: dict[str, pl.Series],
+    group: str,
+) -> list[dict]:
+    """One record a feature, in the order of the matrix.
+
+    Args:
+        matrix: Feature columns, with or without `sample_id`.
+        contributions: Feature id -> the columns behind it.
+        surveys: (n,) survey of each sample.
+        distances: Source id -> (n,) distance in m to the row met, for nearest joins.
+        group: Origin group.
+    """
+    made = [
+        _record(matrix[feature], feature, behind, surveys, distances, group)
+        for feature, behind in contributions.items()
+    ]
+    sums = exact_sums(matrix, contributions)
+    return [{**record, "derived_from": sums.get(record["id"], [])} for record in made]
+
+
+def _record(
+    values: pl.Series,
+    feature: str,
+    behind: list[Contribution],
+    surveys: pl.Series,
+    distances: dict[str, pl.Series],
+    group: str,
+) -> dict:
+    first = behind[0].column
+    licences = [c.source.spec.origin.licence for c in behind]
+    is_list = isinstance(values.dtype, pl.List | pl.Array)
+    numeric = feature_class(first) == "numeric"
+    present = pl.DataFrame({"survey": surveys, "there": values.is_not_null()})
+    met = next((distances[c.source.id] for c in behind if c.source.id in distances), None)
+    flat = values.drop_nulls().explode().drop_nulls() if is_list else values.drop_nulls()
+    known = quantity(first.quantity) if first.quantity else None
+    return {
+        "id": feature,
+        "title": _title(first, known.title if known else None),
+        "description": first.description,
+        "class": feature_class(first),
+        "unit": behind[0].source.units.get(first.name) if numeric else None,
+        "codebook": first.codebook,
+        "codes": _codes(behind, values) if feature_class(first) == "categorical" else None,
+        "array_length": values.dtype.size if isinstance(values.dtype, pl.Array) else None,
+        "axis": first.axis if is_list else None,
+        "group": first.group or (known.group if known else None),
+        "sources": [c.source.id for c in behind],
+        "columns": {c.source.id: c.column.name for c in behind},
+        "method": first.method,
+        "licences": sorted({licence.id for licence in licences}),
+        "redistribute": all(licence.redistribute for licence in licences),
+        "share_alike": any(licence.share_alike for licence in licences),
+        "attributions": sorted({licence.attribution for licence in licences}),
+        "origin": group if all(c.source.origin == group for c in behind) else "mixed",
+        "missing": MISSING,
+        "minimum": _finite(flat.min()) if numeric else None,
+        "maximum": _finite(flat.max()) if numeric else None,
+        "depth": first.depth or _source_depth(behind),
+        "period": first.period or _source_period(behind),
+        "statistic": first.statistic,
+        "availability": {
+            survey: float(share)
+            for survey, share in present.group_by("survey")
+            .agg(pl.col("there").mean())
+            .sort("survey")
+            .iter_rows()
+        },
+        "distance_m": _five_numbers(met.filter(values.is_not_null())) if met is not None else None,
+    }
+
+
+def _title(column: Column, quantity_title: str | None) -> str:
+    title = quantity_title or column.name.replace("_", " ").capitalize()
+    return f"{title} ({method(column.method).title})" if column.method else title
+
+
+def _finite(value: object) -> float | None:
+    return None if value is None else float(value)
+
+
+def _codes(behind: list[Contribution], values: pl.Series) -> dict[str, str]:
+    name = behind[0].column.codebook
+    if name is None or name == "open":
+        return {code: code for code in values.drop_nulls().unique().sort()}
+    return {
+        code: label
+        for c in behind
+        for code, label in codebook(name, c.source.spec.folder).codes.items()
+    }
+
+
+def _source_depth(behind: list[Contribution]) -> str | None:
+    """Depth of all rows in cm where it is one; NULL for backbone features: the sample's depth."""
+    spec = behind[0].source.spec
+    if spec.sample is not None:
+        return None
+    top, bottom = spec.depth.top, spec.depth.bottom
+    return f"{top:g}-{bottom:g}" if isinstance(top, float) and isinstance(bottom, float) else None
+
+
+def _source_period(behind: list[Contribution]) -> str | None:
+    spec = behind[0].source.spec
+    if spec.sample is not None or spec.time.start is None:
+        return None
+    return f"{spec.time.start}/{spec.time.end}" if spec.time.end else spec.time.start
+
+
+def _five_numbers(distance: pl.Series) -> dict[str, float] | None:
+    if not len(distance):
+        return None
+    values = distance.to_numpy()
+    low, q1, median, q3, high = np.quantile(values, [0, 0.25, 0.5, 0.75, 1])
+    names = ("min", "q1", "median", "q3", "max", "mean")
+    return dict(zip(names, map(float, (low, q1, median, q3, high, values.mean())), strict=True))
+
+
+def exact_sums(
+    matrix: pl.DataFrame,
+    contributions: dict[str, list[Contribution]],
+    least_rows: int = 30,
+    tolerance: float = 1e-6,
+) -> dict[str, list[str]]:
+    """Features that are exactly the sum of others of the same sources and unit.
+
+    Least squares of each feature on the others must give weights 0 and 1 and leave nothing over.
+    Features whose values are rounded are not found: only sums that hold to `tolerance`, relative to
+    the largest value, are exact.
+
+    Returns:
+        Feature -> its terms, two or more.
+    """
+    families: dict[tuple, list[str]] = {}
+    for feature, behind in contributions.items():
+        if matrix.schema[feature] == pl.Float64:
+            key = (
+                tuple(c.source.id for c in behind),
+                behind[0].source.units.get(behind[0].column.name),
+            )
+            families.setdefault(key, []).append(feature)
+    sums: dict[str, list[str]] = {}
+    for features in families.values():
+        rows = matrix.select(features).drop_nulls()
+        if len(features) < 3 or rows.height < max(least_rows, 2 * len(features)):
+            continue
+        values = rows.to_numpy()
+        for i, feature in enumerate(features):
+            others = np.delete(values, i, axis=1)
+            weights = np.linalg.lstsq(others, values[:, i])[0]
+            chosen = np.isclose(weights, 1.0, atol=1e-4)
+            plain = chosen | np.isclose(weights, 0.0, atol=1e-4)
+            if chosen.sum() < 2 or not plain.all():
+                continue
+            rest = np.abs(others[:, chosen].sum(axis=1) - values[:, i]).max()
+            if rest <= tolerance * max(np.abs(values[:, i]).max(), 1e-300):
+                names = [f for f in features if f != feature]
+                sums[feature] = [n for n, is_term in zip(names, chosen, strict=True) if is_term]
+    return sums
