@@ -156,7 +156,7 @@ def ingest(spec: SourceSpec, settings: Settings) -> RawVersion | None:
         }
         _write(lock, json.dumps(content, indent=1))
     _write(settings.archive / spec.id / "NEXT", version)
-    return _load(spec.id, version, settings)
+    return load(spec.id, version, settings)
 
 
 def candidate(spec: SourceSpec, settings: Settings) -> RawVersion | None:
@@ -420,7 +420,12 @@ def _store(path: Path, sha256: str, settings: Settings) -> None:
     part.replace(target)
 
 
-def _load(source: str, version: str, settings: Settings) -> RawVersion:
+def load(source: str, version: str, settings: Settings) -> RawVersion:
+    """One archived version.
+
+    Raises:
+        ArchiveError: Its lock file is missing or damaged.
+    """
     path = settings.archive / source / f"{version}.lock.json"
     try:
         lock = json.loads(path.read_text(encoding="utf-8"))
@@ -440,7 +445,7 @@ def _load(source: str, version: str, settings: Settings) -> RawVersion:
 
 def _pointed(spec: SourceSpec, settings: Settings, pointer: str) -> RawVersion | None:
     version = _read_pointer(settings.archive / spec.id / pointer)
-    return _load(spec.id, version, settings) if version else None
+    return load(spec.id, version, settings) if version else None
 
 
 def _read_pointer(path: Path) -> str | None:
