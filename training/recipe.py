@@ -1,0 +1,127 @@
+"""What a training recipe says.
+
+Belongs here: the validated contents of `training/recipes/*.yaml` and loading them.
+Never here: anything done with them.
+
+A later dataset, model or loss is one more class here, told apart by its `name`, and one more line
+in `training/parts.py`.
+"""
+
+import hashlib
+from pathlib import Path
+from typing import Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from adapters.errors import TrainingError
+
+RECIPES = Path(__file__).parent / "recipes"
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class MatrixDataset(_Part):
+    """The fused feature matrix of one origin group."""
+
+    name: Literal["matrix"] = "matrix"
+    minimum_observed: int = Field(
+        30, ge=2, description="A feature with fewer values in the training split is left out."
+    )
+    numeric_mask: float = Field(0.15, gt=0, lt=1, description="Share of numeric entries hidden.")
+    categorical_mask: float = Field(
+        0.15, gt=0, lt=1, description="Share of categorical entries hidden."
+    )
+
+
+class SoilFormerModel(_Part):
+    """Size of a `models.soilformer.SoilFormer`; its columns come from the data."""
+
+    name: Literal["soilformer"] = "soilformer"
+    hidden: int = Field(ge=8)
+    layers: int = Field(ge=1)
+    heads: int = Field(ge=1)
+    kv_heads: int = Field(ge=1)
+    head_dim: int = Field(ge=4)
+    mlp_ratio: float = Field(gt=0)
+    dropout: float = Field(ge=0, lt=1)
+    numeric_bound: float = Field(4.0, gt=0, description="Largest |s| of a numeric feature.")
+    categorical_bound: float = Field(2.0, gt=0, description="Largest |s| of a categorical one.")
+    init_std: float = Field(0.02, gt=0)
+
+
+class HeteroscedasticLoss(_Part):
+    """Masked reconstruction weighted by the predicted uncertainty."""
+
+    name: Literal["heteroscedastic"] = "heteroscedastic"
+
+
+class Optimiser(_Part):
+    """AdamW, linear warm-up, cosine decay."""
+
+    learning_rate: float = Field(gt=0)
+    final_learning_rate: float = Field(gt=0)
+    warmup_epochs: float = Field(ge=0)
+    warmup_start: float = Field(0.1, gt=0, le=1, description="Share of the rate to start from.")
+    betas: tuple[float, float] = (0.9, 0.999)
+    epsilon: float = Field(1e-8, gt=0)
+    weight_decay: float = Field(0.02, ge=0)
+    gradient_clip: float = Field(1.0, gt=0)
+
+
+class DeepSpeed(_Part):
+    """How the optimiser's state is spread and in which precision the model computes."""
+
+    zero_stage: Literal[1, 2, 3]
+    precision: Literal["fp32", "bf16"]
+
+
+class Recipe(_Part):
+    """One way to train one model."""
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
+    description: str
+    dataset: MatrixDataset
+    model: SoilFormerModel
+    loss: HeteroscedasticLoss
+    optimiser: Optimiser
+    deepspeed: DeepSpeed
+    epochs: float = Field(gt=0, description="Passes over the training split.")
+    batch: int = Field(ge=1, description="Samples of one step over all processes.")
+    checkpoint_epochs: float = Field(
+        gt=0, description="Passes between checkpoints; the validation loss is measured at each."
+    )
+    keep: int = Field(ge=1, description="Checkpoints kept.")
+    seed: int = Field(ge=0, description="Of initial weights, order of samples and dropout.")
+    mask_seed: int = Field(ge=0, description="Of the masks.")
+
+    @property
+    def digest(self) -> str:
+        """sha256 over all that the recipe says but its description."""
+        return hashlib.sha256(self.model_dump_json(exclude={"description"}).encode()).hexdigest()
+
+
+def load_recipe(recipe: str | Path) -> Recipe:
+    """Read a recipe by name (`training/recipes/<name>.yaml`) or by path.
+
+    Raises:
+        TrainingError: No such recipe, or it does not say what a recipe must.
+    """
+    path = Path(recipe)
+    if path.suffix != ".yaml":
+        path = RECIPES / f"{recipe}.yaml"
+    if not path.is_file():
+        raise TrainingError(
+            "no such recipe",
+            file=str(path),
+            samples=sorted(file.stem for file in RECIPES.glob("*.yaml")),
+            remedy="name one of these, or the path of a .yaml file",
+        )
+    try:
+        return Recipe.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+    except (ValidationError, yaml.YAMLError) as error:
+        raise TrainingError(
+            f"not a valid recipe: {error}", file=str(path), remedy="correct the named field"
+        ) from error

@@ -1,0 +1,75 @@
+"""Where a run lives and what identifies it.
+
+Belongs here: the run's folder, fingerprints, the files that say how far it is; light to import.
+Never here: torch, DeepSpeed, Dagster.
+"""
+
+import hashlib
+import json
+from pathlib import Path
+
+from adapters.errors import TrainingError
+from training.recipe import Recipe
+
+DATA_FILES = ("matrix.parquet", "dictionary.json", "splits.parquet")
+_ROOT = Path(__file__).parent.parent
+_CODE = (
+    "models/*.py",
+    *(f"training/{name}.py" for name in ("calibrate", "data", "masks", "parts", "recipe", "train")),
+)
+
+
+def fingerprint(folder: Path) -> str:
+    """sha256 over the files of a fused version that training uses.
+
+    Raises:
+        TrainingError: One of them is missing.
+    """
+    digest = hashlib.sha256()
+    for name in DATA_FILES:
+        if not (folder / name).is_file():
+            raise TrainingError(
+                "not a fused matrix", file=str(folder / name), remedy="build the matrix first"
+            )
+        with (folder / name).open("rb") as file:
+            digest.update(hashlib.file_digest(file, "sha256").digest())
+    return digest.hexdigest()
+
+
+def code_version() -> str:
+    """sha256 over the source files that decide what a trained model is."""
+    digest = hashlib.sha256()
+    for pattern in _CODE:
+        for file in sorted(_ROOT.glob(pattern)):
+            digest.update(file.name.encode() + b"\0" + file.read_bytes())
+    return digest.hexdigest()
+
+
+def run_folder(recipe: Recipe, data: Path, out: Path) -> Path:
+    """`<out>/<recipe>-<group>/<run>`, the run named by recipe, data and code.
+
+    The same three give the same folder, so that a run started again continues or is found finished.
+    """
+    identity = "\n".join((recipe.digest, fingerprint(data), code_version()))
+    group = json.loads((data / "dictionary.json").read_text(encoding="utf-8"))["group"]
+    run = hashlib.sha256(identity.encode()).hexdigest()[:16]
+    return out / f"{recipe.name}-{group}" / run
+
+
+def is_finished(run: Path) -> bool:
+    """Whether the run's model was exported; `meta.json` is written last."""
+    return (run / "meta.json").is_file()
+
+
+def write_atomically(path: Path, content: str | bytes) -> None:
+    """Write a file so that it is seen whole or not at all."""
+    temporary = path.with_name(f".{path.name}.writing")
+    temporary.write_bytes(content.encode() if isinstance(content, str) else content)
+    temporary.replace(path)
+
+
+def write_json(path: Path, content: dict) -> None:
+    """Write readable JSON atomically."""
+    write_atomically(
+        path, json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    )
