@@ -118,8 +118,9 @@ def test_isis_standard_table_splines_as_the_native_one(isis, reference):
         reference / "pedology_reference" / "mpspline2" / "isis_reference.csv",
         null_values="NA",
         infer_schema_length=None,
-    ).filter(pl.col("variable") == "CLYPPT")
-    rows = isis.table.select("profile_id", "depth_top", "depth_bottom", "clay").drop_nulls()
+    ).filter(pl.col("variable") == "ORCDRC")
+    rows = isis.table.select("profile_id", "depth_top", "depth_bottom", "organic_carbon")
+    rows = rows.drop_nulls()
     layers = mass_preserving_spline(*(rows[c].to_numpy() for c in rows.columns))
     position = {p: i for i, p in enumerate(np.unique(rows["profile_id"].to_numpy()))}
     expected = answers.select(pl.selectors.starts_with("d")).cast(pl.Float64).to_numpy()
