@@ -456,8 +456,8 @@ def _parse_categorical(
             text,
             unknown,
             f"a code that codebook {column.codebook} lacks (closest: {near[0]!r})",
-            f"add the code to codebooks/{column.codebook}.csv; or, in {{line}}, add it to `missing` "
-            "or set unknown_code to flag",
+            f"add the code to codebooks/{column.codebook}.csv; or, in {{line}}, add it to "
+            "`missing` or set unknown_code to flag",
             CodebookError,
         )
     found = _flags(

@@ -59,7 +59,7 @@ def read_vector(spec: SourceSpec, name: str, path: Path, file: str) -> NativeTab
     geometry = None
     if read.reader == "vector":
         shape = meta["geometry_name"] or "wkb_geometry"
-        geometry = frame[shape].cast(pl.Binary).alias("geometry")
+        geometry = frame[shape].ext.storage().alias("geometry")
         frame = frame.drop(shape)
     headers = tuple(frame.columns)
     cells = as_text(frame).rename({h: str(i) for i, h in enumerate(headers)})
