@@ -1,51 +1,18 @@
 """A small good standard table, built by hand, for tests of the store and of the expectations."""
 
 import datetime
-from dataclasses import dataclass
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import polars as pl
 
+from adapters.archive import RawVersion
+from adapters.columns import ColumnRecord
+from adapters.rules import no_flags
 from adapters.spec import SourceSpec
+from adapters.standardise import Standard
 
 ROWS = 200
-FLAGS_SCHEMA = {
-    "row_ref": pl.String,
-    "column": pl.String,
-    "flag": pl.String,
-    "raw": pl.String,
-    "value": pl.Float64,
-    "detail": pl.String,
-}
-
-
-@dataclass(frozen=True)
-class ColumnStandIn:
-    name: str
-    kind: str = "numeric"
-    quantity: str | None = None
-    method: str | None = None
-    unit: str | None = None
-    native: str = "X"
-    native_unit: str | None = None
-    scale: float = 1.0
-    offset: float = 0.0
-    transform: str = "linear"
-    codebook: str | None = None
-    evidence: str = "verified"
-    description: str = "a column"
-
-
-@dataclass(frozen=True)
-class StandardStandIn:
-    spec: SourceSpec
-    raw: SimpleNamespace
-    version: str
-    table: pl.DataFrame
-    flags: pl.DataFrame
-    columns: list[ColumnStandIn]
 
 
 def _column(name: str, **more: object) -> dict[str, object]:
@@ -106,9 +73,9 @@ def good_spec(folder: Path, source: str = "pits", redistribute: bool = True) -> 
                 _column("bottom", unit="cm"),
                 _column("ph", minimum=2, maximum=11),
                 _column("organic_carbon", minimum=0, maximum=600),
-                _column("clay", minimum=0, maximum=100),
-                _column("silt", minimum=0, maximum=100),
-                _column("sand", minimum=0, maximum=100),
+                _column("clay", unit="percent", basis="mass", minimum=0, maximum=100),
+                _column("silt", unit="percent", basis="mass", minimum=0, maximum=100),
+                _column("sand", unit="percent", basis="mass", minimum=0, maximum=100),
                 _column("land_cover", kind="categorical", codebook="land_cover"),
                 _column("note", kind="text", required=False),
                 _column("spectrum", native="S{1..3}", minimum=0, maximum=3),
@@ -118,7 +85,7 @@ def good_spec(folder: Path, source: str = "pits", redistribute: bool = True) -> 
     )
 
 
-def good_standard(folder: Path, source: str = "pits", redistribute: bool = True) -> StandardStandIn:
+def good_standard(folder: Path, source: str = "pits", redistribute: bool = True) -> Standard:
     """100 pits of two horizons, every value in order; deterministic."""
     rng = np.random.default_rng(1)
     spec = good_spec(folder, source, redistribute)
@@ -155,20 +122,26 @@ def good_standard(folder: Path, source: str = "pits", redistribute: bool = True)
         }
     ).with_columns(pl.col("spectrum").arr.to_list())
     names = {c.name: c for c in spec.columns}
-    return StandardStandIn(
+    return Standard(
         spec=spec,
-        raw=SimpleNamespace(source=source, version="raw1", origin="user", group="user", files=()),
+        raw=RawVersion(source, "raw1", "user", "user", (), "2020-01-01T00:00:00+00:00"),
         version="v1",
         table=table,
-        flags=pl.DataFrame(schema=FLAGS_SCHEMA),
+        flags=no_flags(),
         columns=[
-            ColumnStandIn(
+            ColumnRecord(
                 name=c.name,
                 kind=c.kind,
+                quantity=c.quantity,
+                method=c.method,
                 unit=c.unit,
                 native=c.native,
                 native_unit=c.unit,
+                scale=1.0,
+                offset=0.0,
+                transform=None,
                 codebook=c.codebook,
+                evidence=c.evidence,
                 description=c.description,
             )
             for c in names.values()

@@ -1,0 +1,277 @@
+"""Expectations that Great Expectations lacks.
+
+Belongs here: checks of the standard table that no core expectation can say, each on its own.
+Never here: which check applies to which source (see `derive`), or how a suite is run (`engine`).
+
+All of them look at the table as a whole and report the places of the first faults as `row_refs`.
+They run on the pandas frame the engine hands in, whose columns are Arrow arrays, and take it back
+into polars, which costs no copy.
+"""
+
+from abc import abstractmethod
+from typing import Any, ClassVar
+
+import polars as pl
+from great_expectations.execution_engine import PandasExecutionEngine
+from great_expectations.expectations.expectation import BatchExpectation
+
+from adapters.rules import depth_order, texture_sum
+from adapters.spec import DepthOrder, TextureSum
+
+SAMPLES = 5
+
+
+class TableRule(BatchExpectation):
+    """A check on the whole table: rows that `faults` returns break it."""
+
+    @abstractmethod
+    def faults(self, table: pl.DataFrame) -> tuple[pl.DataFrame, object]:
+        """Find what breaks the rule.
+
+        Args:
+            table: The columns named by `reads`, and `row_ref` where the table has it.
+
+        Returns:
+            Frame of the faulty rows (columns `row_ref` and `found`), and the value to show as
+            observed.
+        """
+
+    @property
+    def reads(self) -> list[str]:
+        """Columns the rule needs; an absent one is a failed check, not a passed one."""
+        return []
+
+    def _validate(
+        self,
+        metrics: dict[str, Any],  # noqa: ARG002
+        runtime_configuration: dict[str, Any] | None = None,  # noqa: ARG002
+        execution_engine: PandasExecutionEngine | None = None,
+    ) -> dict[str, Any]:
+        frame = execution_engine.get_domain_records(domain_kwargs={})
+        columns = dict.fromkeys([*self.reads, "row_ref"])
+        table = pl.from_pandas(frame[list(columns)])
+        faults, observed = self.faults(table)
+        return {
+            "success": faults.is_empty(),
+            "result": {
+                "observed_value": observed,
+                "element_count": table.height,
+                "unexpected_count": faults.height,
+                "partial_unexpected_list": faults["found"].head(SAMPLES).cast(pl.String).to_list(),
+                "details": {"row_refs": faults["row_ref"].head(SAMPLES).to_list()},
+            },
+        }
+
+
+def _none_found(observed: object) -> tuple[pl.DataFrame, object]:
+    return pl.DataFrame(schema={"row_ref": pl.String, "found": pl.String}), observed
+
+
+class ExpectTableToHaveColumnTypes(BatchExpectation):
+    """Every named column is there and has the named Arrow type; no others are there."""
+
+    types: dict[str, str]
+    success_keys: ClassVar[tuple[str, ...]] = ("types",)
+
+    def _validate(
+        self,
+        metrics: dict[str, Any],  # noqa: ARG002
+        runtime_configuration: dict[str, Any] | None = None,  # noqa: ARG002
+        execution_engine: PandasExecutionEngine | None = None,
+    ) -> dict[str, Any]:
+        frame = execution_engine.get_domain_records(domain_kwargs={})
+        found = {
+            name: str(getattr(dtype, "pyarrow_dtype", dtype))
+            for name, dtype in frame.dtypes.items()
+        }
+        faults = [f"{name}: missing" for name in self.types if name not in found]
+        faults += [f"{name}: not declared" for name in found if name not in self.types]
+        faults += [
+            f"{name}: {found[name]}, not {wanted}"
+            for name, wanted in self.types.items()
+            if name in found and found[name] != wanted
+        ]
+        return {
+            "success": not faults,
+            "result": {
+                "observed_value": f"{len(found)} columns",
+                "unexpected_count": len(faults),
+                "partial_unexpected_list": faults[: 4 * SAMPLES],
+            },
+        }
+
+
+class ExpectArrayValuesToBeBetween(TableRule):
+    """Elements of an array column lie in a range, and all arrays have the declared length."""
+
+    column: str
+    min_value: float | None = None
+    max_value: float | None = None
+    length: int
+    success_keys: ClassVar[tuple[str, ...]] = ("column", "min_value", "max_value", "length")
+
+    @property
+    def reads(self) -> list[str]:
+        """The array column."""
+        return [self.column]
+
+    def faults(self, table: pl.DataFrame) -> tuple[pl.DataFrame, object]:
+        """Rows whose array has another length, a NaN, or an element outside of the range."""
+        array = pl.col(self.column)
+        low, high = array.list.min(), array.list.max()
+        broken = (array.list.len() != self.length) | array.list.eval(
+            pl.element().is_nan().fill_null(value=False)
+        ).list.any()
+        if self.min_value is not None:
+            broken |= (low < self.min_value).fill_null(value=False)
+        if self.max_value is not None:
+            broken |= (high > self.max_value).fill_null(value=False)
+        faults = table.filter(broken.fill_null(value=False)).select(
+            "row_ref",
+            found=pl.format("{} elements, {} to {}", array.list.len(), low, high),
+        )
+        observed = (
+            table.select(pl.format("{} to {}", low.min(), high.max())).item()
+            if table.height
+            else None
+        )
+        return faults, observed
+
+
+class ExpectFractionsToSumTo100(TableRule):
+    """Fractions add up to 100 % in rows that hold all of them.
+
+    `percent` is what one unit of each column is in percent by mass.
+    """
+
+    column_list: list[str]
+    percent: list[float]
+    tolerance: float
+    success_keys: ClassVar[tuple[str, ...]] = ("column_list", "percent", "tolerance")
+
+    @property
+    def reads(self) -> list[str]:
+        """The fractions."""
+        return list(self.column_list)
+
+    def faults(self, table: pl.DataFrame) -> tuple[pl.DataFrame, object]:
+        """Rows whose sum is farther from 100 % than the tolerance."""
+        rule = TextureSum(
+            kind="texture_sum", columns=tuple(self.column_list), tolerance=self.tolerance
+        )
+        shares = table.with_columns(
+            pl.col(name) * percent
+            for name, percent in zip(self.column_list, self.percent, strict=True)
+        )
+        wrong = texture_sum(shares, rule)
+        return wrong.select("row_ref", found="detail"), f"{wrong.height} of {table.height} rows"
+
+
+class ExpectHorizonsNotToOverlap(TableRule):
+    """Within a profile no horizon begins above the end of another, but in rows flagged as such."""
+
+    profile: str
+    excused: list[str]
+    success_keys: ClassVar[tuple[str, ...]] = ("profile", "excused")
+
+    @property
+    def reads(self) -> list[str]:
+        """Profile and depths."""
+        return [self.profile, "depth_top", "depth_bottom"]
+
+    def faults(self, table: pl.DataFrame) -> tuple[pl.DataFrame, object]:
+        """The deeper horizon of each overlap."""
+        wrong = depth_order(table, DepthOrder(kind="depth_order", profile=self.profile)).filter(
+            flag="depth_overlap"
+        )
+        silent = wrong.filter(~pl.col("row_ref").is_in(self.excused))
+        return silent.select("row_ref", found="detail"), f"{wrong.height} of {table.height} rows"
+
+
+class ExpectFlaggedShareToBeAtMost(TableRule):
+    """No more than a share of the rows carries flags of doubt in one column.
+
+    Values that are not ordinary were taken out of the table and stand in its flags table. A slip of
+    the unit of a whole column therefore shows as a large share here, not as values out of range.
+
+    `flagged` is counted from the flags table when the suite is derived; `column` None: flags of
+    the whole row.
+    """
+
+    column: str | None = None
+    flagged: dict[str, int]
+    rows_flagged: int
+    row_refs: list[str]
+    max_share: float
+    success_keys: ClassVar[tuple[str, ...]] = (
+        "column",
+        "flagged",
+        "rows_flagged",
+        "row_refs",
+        "max_share",
+    )
+
+    def faults(self, table: pl.DataFrame) -> tuple[pl.DataFrame, object]:
+        """The first flagged rows, if there are too many of them."""
+        share = self.rows_flagged / table.height if table.height else 0.0
+        observed = f"{share:.2%} of rows" + "".join(
+            f", {flag}: {count}" for flag, count in sorted(self.flagged.items())
+        )
+        if share <= self.max_share:
+            return _none_found(observed)
+        flags = " ".join(sorted(self.flagged))
+        return pl.DataFrame({"row_ref": self.row_refs, "found": [flags] * len(self.row_refs)}), (
+            observed
+        )
+
+
+class ExpectLayerValuesToBeBetween(TableRule):
+    """Pixels of all layers of one column lie in a range."""
+
+    column: str
+    min_value: float | None = None
+    max_value: float | None = None
+    success_keys: ClassVar[tuple[str, ...]] = ("column", "min_value", "max_value")
+
+    @property
+    def reads(self) -> list[str]:
+        """Statistics of the layers."""
+        return ["column", "minimum", "maximum"]
+
+    def faults(self, table: pl.DataFrame) -> tuple[pl.DataFrame, object]:
+        """Layers with a pixel outside of the range."""
+        layers = table.filter(column=self.column)
+        broken = pl.lit(value=False)
+        if self.min_value is not None:
+            broken |= pl.col("minimum") < self.min_value
+        if self.max_value is not None:
+            broken |= pl.col("maximum") > self.max_value
+        return layers.filter(broken.fill_null(value=False)).select(
+            "row_ref", found=pl.format("{} to {}", "minimum", "maximum")
+        ), f"{layers['minimum'].min()} to {layers['maximum'].max()}"
+
+
+class ExpectLayersToShareGrid(TableRule):
+    """All layers of one array column are there and lie on one grid."""
+
+    column: str
+    length: int
+    success_keys: ClassVar[tuple[str, ...]] = ("column", "length")
+
+    @property
+    def reads(self) -> list[str]:
+        """What makes a grid."""
+        return ["column", "element", "crs", "transform", "width", "height"]
+
+    def faults(self, table: pl.DataFrame) -> tuple[pl.DataFrame, object]:
+        """Layers on another grid than the first one, or the column itself if layers are missing."""
+        layers = table.filter(column=self.column)
+        observed = f"{layers.height} layers"
+        if layers["element"].to_list() != list(range(self.length)):
+            return pl.DataFrame(
+                {"row_ref": [self.column], "found": [f"{observed}, not {self.length}"]}
+            ), observed
+        grid = pl.struct("crs", "transform", "width", "height")
+        return layers.filter(grid != grid.first()).select(
+            "row_ref", found=pl.format("{} x {} pixels", "width", "height")
+        ), observed

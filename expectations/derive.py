@@ -1,0 +1,398 @@
+"""Which expectations hold for a source: derived from its specification.
+
+Belongs here: turning spec, codebooks, quantities, flags and the last version into expectations.
+Never here: running them (see `engine`), or checks that the specification does not imply.
+
+Each expectation carries `meta` with `blocking` (does its failure refuse the version?), `remedy`
+(what a reader does about it) and `origin: derived`.
+"""
+
+import datetime
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import polars as pl
+
+from adapters.quantities import quantity
+from adapters.spec import Column, DepthOrder, SourceSpec, TextureSum
+from adapters.units import Conversion, conversion
+from expectations.baselines import Baseline
+
+if TYPE_CHECKING:
+    from great_expectations.expectations.expectation import Expectation
+
+    from adapters.standardise import ColumnRecord, Standard
+
+# A new edition may lose some rows; one that loses more than a fifth is taken for truncated.
+MAX_SHRINKAGE = 0.2
+
+# Flags that cast doubt on the reading of the file. Below detection, missing with a reason and
+# corrected are statements of the publisher, of which any share is fine.
+DOUBTS = (
+    "out_of_range",
+    "code_unknown",
+    "unit_by_range",
+    "position_suspect",
+    "depth_fault",
+    "depth_overlap",
+    "texture_sum",
+)
+
+_ARROW_TYPES = {
+    "text": "large_string",
+    "categorical": "large_string",
+    "numeric": "double",
+    "date": "date32[day]",
+    "boolean": "bool",
+}
+_FIXED_TYPES = {
+    "row_ref": "large_string",
+    "origin": "large_string",
+    "longitude": "double",
+    "latitude": "double",
+    "position_uncertainty_m": "double",
+    "depth_top": "double",
+    "depth_bottom": "double",
+    "date_start": "date32[day]",
+    "date_end": "date32[day]",
+    "geometry": "large_binary",
+}
+_READ_REMEDY = "compare the file with columns.csv: unit, decimal sign, delimiter, column order"
+
+
+def expectations_for(standard: "Standard", last: Baseline | None = None) -> list["Expectation"]:
+    """Derive the expectations of one standard table.
+
+    Args:
+        standard: The table, its flags and its specification.
+        last: The last committed version, if there is one to compare with.
+    """
+    derived = _raster(standard) if standard.spec.is_raster else _table(standard)
+    derived += _size(standard, last)
+    if last and not standard.spec.is_raster:
+        derived += _drift(standard, last)
+    return derived
+
+
+def canonical_range(column: Column, record: "ColumnRecord") -> tuple[float | None, float | None]:
+    """Plausible range of a numeric column in its canonical unit.
+
+    The column's own range, or that of its quantity where the column states none. It is widened by
+    1e-9 of its size, so that a bound survives the rounding of the conversion.
+    """
+    low, high = column.minimum, column.maximum
+    if (low is not None or high is not None) or column.quantity is None:
+        by = Conversion(record.scale, record.offset, record.transform, "", "")
+        low, high = (None if v is None else float(by.array(np.array(v))) for v in (low, high))
+        if record.scale < 0:
+            low, high = high, low
+    else:
+        general = quantity(column.quantity)
+        low, high = general.minimum, general.maximum
+    slack = 1e-9 * max(abs(low or 0.0), abs(high or 0.0))
+    return None if low is None else low - slack, None if high is None else high + slack
+
+
+def _meta(remedy: str, *, blocking: bool = True) -> dict[str, Any]:
+    return {
+        "meta": {"blocking": blocking, "remedy": remedy, "origin": "derived"},
+        "severity": "critical" if blocking else "warning",
+    }
+
+
+def _table(standard: "Standard") -> list["Expectation"]:
+    import great_expectations.expectations as gxe
+
+    from expectations.custom import ExpectTableToHaveColumnTypes
+
+    spec, table = standard.spec, standard.table
+    derived: list[Expectation] = [
+        ExpectTableToHaveColumnTypes(
+            types=_types(standard), **_meta("correct columns.csv, or the hook that made the column")
+        ),
+        gxe.ExpectColumnValuesToNotBeNull(column="row_ref", **_meta("a fault of the reader")),
+        gxe.ExpectColumnValuesToBeUnique(column="row_ref", **_meta("a fault of the reader")),
+        gxe.ExpectColumnValuesToBeInSet(
+            column="origin", value_set=[standard.raw.origin], **_meta("a fault of the reader")
+        ),
+    ]
+    derived += _keys(spec)
+    derived += _position(spec) + _depth(standard) + _time(spec)
+    for record in standard.columns:
+        column = spec.column(record.name)
+        if record.name in table.columns:
+            derived += _values(spec, column, record, table)
+    derived += _flagged(standard)
+    for rule in spec.rules:
+        derived.append(_rule(rule, standard))
+    return derived
+
+
+def _types(standard: "Standard") -> dict[str, str]:
+    wanted = {name: _FIXED_TYPES[name] for name in standard.table.columns if name in _FIXED_TYPES}
+    for record in standard.columns:
+        column = standard.spec.column(record.name)
+        single = _ARROW_TYPES[column.kind]
+        array = column.is_array or standard.spec.tables[column.table].compose == "curve"
+        wanted[record.name] = f"large_list<item: {single}>" if array else single
+    return wanted
+
+
+def _keys(spec: SourceSpec) -> list["Expectation"]:
+    import great_expectations.expectations as gxe
+
+    remedy = "a row stands twice in the file, or `keys` in source.yaml lacks a column"
+    derived: list[Expectation] = [
+        gxe.ExpectColumnValuesToNotBeNull(column=key, **_meta("every row needs its key"))
+        for key in spec.keys
+    ]
+    if len(spec.keys) == 1:
+        derived.append(gxe.ExpectColumnValuesToBeUnique(column=spec.keys[0], **_meta(remedy)))
+    elif spec.keys:
+        derived.append(
+            gxe.ExpectCompoundColumnsToBeUnique(column_list=list(spec.keys), **_meta(remedy))
+        )
+    return derived
+
+
+def _position(spec: SourceSpec) -> list["Expectation"]:
+    import great_expectations.expectations as gxe
+
+    if spec.space.support != "point":
+        return []
+    west, south, east, north = spec.space.bounds or (-180.0, -90.0, 180.0, 90.0)
+    remedy = "longitude and latitude swapped, another CRS, or `bounds` in source.yaml too narrow"
+    return [
+        gxe.ExpectColumnValuesToBeBetween(
+            column="longitude", min_value=west, max_value=east, **_meta(remedy)
+        ),
+        gxe.ExpectColumnValuesToBeBetween(
+            column="latitude", min_value=south, max_value=north, **_meta(remedy)
+        ),
+        gxe.ExpectColumnProportionOfNonNullValuesToBeBetween(
+            column="longitude", min_value=0, strict_min=True, **_meta(remedy)
+        ),
+        gxe.ExpectColumnValuesToNotBeNull(
+            column="longitude",
+            mostly=1 - spec.max_flagged_share,
+            **_meta("rows without a position are kept, and join nothing", blocking=False),
+        ),
+    ]
+
+
+def _depth(standard: "Standard") -> list["Expectation"]:
+    import great_expectations.expectations as gxe
+
+    if not {"depth_top", "depth_bottom"} <= set(standard.table.columns):
+        return []
+    remedy = "top and bottom swapped, or depths in another unit than source.yaml says"
+    return [
+        gxe.ExpectColumnPairValuesAToBeGreaterThanB(
+            column_A="depth_bottom",
+            column_B="depth_top",
+            ignore_row_if="either_value_is_missing",
+            **_meta(remedy),
+        ),
+        gxe.ExpectColumnValuesToBeBetween(column="depth_top", min_value=0, **_meta(remedy)),
+    ]
+
+
+def _time(spec: SourceSpec) -> list["Expectation"]:
+    import great_expectations.expectations as gxe
+
+    times = [spec.time, *(table.time for table in spec.tables.values() if table.time)]
+    starts = [time.start for time in times if time.start]
+    ends = [time.end for time in times if time.end]
+    remedy = "another day and month order, or the period in source.yaml is too short"
+    derived: list[Expectation] = []
+    if starts:
+        first = min(datetime.date.fromisoformat(start) for start in starts)
+        derived.append(
+            gxe.ExpectColumnValuesToBeBetween(column="date_start", min_value=first, **_meta(remedy))
+        )
+    if ends:
+        final = max(datetime.date.fromisoformat(end) for end in ends)
+        derived.append(
+            gxe.ExpectColumnValuesToBeBetween(column="date_end", max_value=final, **_meta(remedy))
+        )
+    return derived
+
+
+def _values(
+    spec: SourceSpec, column: Column, record: "ColumnRecord", table: pl.DataFrame
+) -> list["Expectation"]:
+    import great_expectations.expectations as gxe
+
+    from expectations.custom import ExpectArrayValuesToBeBetween
+
+    derived: list[Expectation] = []
+    if column.required:
+        derived.append(
+            gxe.ExpectColumnProportionOfNonNullValuesToBeBetween(
+                column=column.name,
+                min_value=0,
+                strict_min=True,
+                **_meta("a required column holds nothing: " + _READ_REMEDY, blocking=False),
+            )
+        )
+    if column.kind == "numeric":
+        low, high = canonical_range(column, record)
+        if isinstance(table.schema[column.name], pl.List | pl.Array):
+            length = len(column.natives) if column.is_array else None
+            derived.append(
+                ExpectArrayValuesToBeBetween(
+                    column=column.name,
+                    min_value=low,
+                    max_value=high,
+                    length=length,
+                    **_meta(_READ_REMEDY),
+                )
+            )
+        elif low is not None or high is not None:
+            derived.append(
+                gxe.ExpectColumnValuesToBeBetween(
+                    column=column.name, min_value=low, max_value=high, **_meta(_READ_REMEDY)
+                )
+            )
+    elif column.kind == "categorical" and column.codebook != "open":
+        from adapters.codebooks import codebook
+
+        derived.append(
+            gxe.ExpectColumnValuesToBeInSet(
+                column=column.name,
+                value_set=list(codebook(column.codebook, spec.folder).codes),
+                **_meta(f"add the code to codebook {column.codebook}, or correct the column"),
+            )
+        )
+    return derived
+
+
+def _flagged(standard: "Standard") -> list["Expectation"]:
+    from expectations.custom import SAMPLES, ExpectFlaggedShareToBeAtMost
+
+    doubts = standard.flags.filter(pl.col("flag").is_in(DOUBTS))
+    declared = [record.name for record in standard.columns]
+    derived: list[Expectation] = []
+    for column in dict.fromkeys([*declared, *doubts["column"].to_list(), None]):
+        here = doubts.filter(pl.col("column").eq_missing(pl.lit(column, pl.String)))
+        rows = here["row_ref"].unique(maintain_order=True)
+        flagged = here.group_by("flag").agg(pl.col("row_ref").n_unique()).sort("flag")
+        derived.append(
+            ExpectFlaggedShareToBeAtMost(
+                column=column,
+                flagged=dict(flagged.iter_rows()),
+                rows_flagged=rows.len(),
+                row_refs=rows.head(SAMPLES).to_list(),
+                max_share=standard.spec.max_flagged_share,
+                **_meta(
+                    "so many values in doubt mean another unit, order or code: " + _READ_REMEDY
+                ),
+            )
+        )
+    return derived
+
+
+def _rule(rule: TextureSum | DepthOrder, standard: "Standard") -> "Expectation":
+    from expectations.custom import ExpectFractionsToSumTo100, ExpectHorizonsNotToOverlap
+
+    meta = _meta("rows that break the rule must be flagged: a fault of the standardisation")
+    if isinstance(rule, TextureSum):
+        units = {record.name: str(record.unit) for record in standard.columns}
+        return ExpectFractionsToSumTo100(
+            column_list=list(rule.columns),
+            percent=[conversion(units[c], "mass", "percent", "mass").scale for c in rule.columns],
+            tolerance=rule.tolerance,
+            **meta,
+        )
+    return ExpectHorizonsNotToOverlap(
+        profile=rule.profile,
+        excused=standard.flags.filter(flag="depth_overlap")["row_ref"].unique().sort().to_list(),
+        **meta,
+    )
+
+
+def _size(standard: "Standard", last: Baseline | None) -> list["Expectation"]:
+    import great_expectations.expectations as gxe
+
+    least = math.ceil(last.rows * (1 - MAX_SHRINKAGE)) if last else 1
+    return [
+        gxe.ExpectTableRowCountToBeBetween(
+            min_value=max(1, least),
+            **_meta(
+                "an empty or truncated file"
+                + (f" (version {last.version} has {last.rows} rows)" if last else "")
+            ),
+        )
+    ]
+
+
+def _drift(standard: "Standard", last: Baseline) -> list["Expectation"]:
+    """A median outside of the middle 80 % of the last version is another unit, not another year."""
+    import great_expectations.expectations as gxe
+
+    return [
+        gxe.ExpectColumnMedianToBeBetween(
+            column=record.name,
+            min_value=last.middle[record.name][0],
+            max_value=last.middle[record.name][1],
+            **_meta(f"much unlike version {last.version}: " + _READ_REMEDY),
+        )
+        for record in standard.columns
+        if record.name in last.middle
+        and record.name in standard.table.columns
+        and standard.table[record.name].count()
+    ]
+
+
+def _raster(standard: "Standard") -> list["Expectation"]:
+    import great_expectations.expectations as gxe
+
+    from expectations.custom import ExpectLayersToShareGrid, ExpectLayerValuesToBeBetween
+
+    present = standard.table["column"].unique().to_list()
+    derived: list[Expectation] = [
+        gxe.ExpectColumnValuesToNotBeNull(
+            column="crs", **_meta("state the CRS under `read` in source.yaml")
+        ),
+        gxe.ExpectColumnValuesToBeBetween(
+            column="valid_share",
+            min_value=0,
+            strict_min=True,
+            max_value=1,
+            **_meta("a layer without a single value: nodata misread, or an empty file"),
+        ),
+        gxe.ExpectCompoundColumnsToBeUnique(
+            column_list=["column", "element"], **_meta("two files stand for one layer")
+        ),
+    ]
+    for record in standard.columns:
+        column = standard.spec.column(record.name)
+        if record.name not in present:
+            if column.required:
+                derived.append(
+                    gxe.ExpectColumnDistinctValuesToContainSet(
+                        column="column", value_set=[record.name], **_meta("its layer is missing")
+                    )
+                )
+            continue
+        if column.is_array:
+            derived.append(
+                ExpectLayersToShareGrid(
+                    column=record.name,
+                    length=len(column.natives),
+                    **_meta("hand in all layers of the column, from one edition"),
+                )
+            )
+        if column.kind == "numeric":
+            low, high = canonical_range(column, record)
+            if low is not None or high is not None:
+                derived.append(
+                    ExpectLayerValuesToBeBetween(
+                        column=record.name,
+                        min_value=low,
+                        max_value=high,
+                        **_meta("undeclared nodata or another unit: " + _READ_REMEDY),
+                    )
+                )
+    return derived

@@ -1,0 +1,277 @@
+"""Running Great Expectations on the data of this project: the one seam that knows how.
+
+Belongs here: turning a standard table into what Great Expectations reads, its answers into a
+report, and the report into Data Docs.
+Never here: which expectations hold (see `derive`).
+
+Great Expectations 1.24 has no DuckDB engine: tables go to it as pandas frames on Arrow columns.
+These keep DuckDB's types, tell NaN from NULL, hold arrays and BLOBs, and cost no copy. Row
+places of failures are looked up here afterwards, since its own index lists take 0.2 s a column and
+100,000 rows.
+"""
+
+import datetime
+import functools
+import shutil
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from adapters.settings import Settings
+from expectations.baselines import Baseline
+from expectations.derive import expectations_for
+
+if TYPE_CHECKING:
+    from adapters.standardise import Standard
+
+_SAMPLES = 5
+
+
+@dataclass(frozen=True)
+class CheckResult:
+    """The answer to one expectation.
+
+    Attributes:
+        expectation: Its name in Great Expectations.
+        column: Column it is about; None for the table.
+        success: Does it hold?
+        blocking: Does its failure refuse the version?
+        observed: What was found, in words.
+        detail: What was expected, or why the check itself failed.
+        samples: A few unexpected values with the row they stand in.
+        remedy: What to do about it.
+    """
+
+    expectation: str
+    column: str | None
+    success: bool
+    blocking: bool
+    observed: str
+    detail: str
+    samples: tuple[str, ...]
+    remedy: str
+
+    def __str__(self) -> str:
+        """One readable paragraph."""
+        lines = [f"{self.expectation} ({self.column or 'table'}): {self.detail}"]
+        if self.observed:
+            lines.append(f"  observed: {self.observed}")
+        if self.samples:
+            lines.append("  found: " + "; ".join(self.samples))
+        return "\n".join([*lines, f"  remedy: {self.remedy}"])
+
+
+@dataclass(frozen=True)
+class Report:
+    """The answers to all expectations of one version of one source."""
+
+    source: str
+    version: str
+    results: tuple[CheckResult, ...]
+    validation: Any = field(repr=False, compare=False)
+    """Great Expectations' own result, which Data Docs are made from."""
+
+    @property
+    def success(self) -> bool:
+        """Does everything that blocks hold?"""
+        return not self.refusals
+
+    @property
+    def refusals(self) -> list[CheckResult]:
+        """Blocking expectations that failed."""
+        return [r for r in self.results if r.blocking and not r.success]
+
+    @property
+    def warnings(self) -> list[CheckResult]:
+        """Other expectations that failed."""
+        return [r for r in self.results if not r.blocking and not r.success]
+
+    def readable(self) -> str:
+        """The outcome in words, refusals first."""
+        held = sum(r.success for r in self.results)
+        head = f"{self.source} {self.version}: {held} of {len(self.results)} expectations hold"
+        parts = [head, *(f"REFUSED {r}" for r in self.refusals)]
+        return "\n".join([*parts, *(f"warning {r}" for r in self.warnings)])
+
+
+def validate(standard: "Standard", last: Baseline | None = None) -> Report:
+    """Check a standard table against the expectations of its specification.
+
+    Args:
+        standard: What would be committed.
+        last: The last committed version, to compare with.
+    """
+    return run(standard, expectations_for(standard, last))
+
+
+def run(standard: "Standard", expectations: list[Any]) -> Report:
+    """Run given expectations on a standard table.
+
+    An expectation that raises is a failed check with the reason, never a passed one.
+    """
+    import great_expectations as gx
+
+    source = standard.spec.id
+    context = _context()
+    suite = gx.ExpectationSuite(source)
+    # Not add_expectation(), which searches the suite for a duplicate of each.
+    suite.expectations = [
+        e.copy(update={"meta": {**e.meta, "number": i}}) for i, e in enumerate(expectations)
+    ]
+    sources = context.data_sources
+    asset = sources.pandas_default.add_dataframe_asset(source)
+    try:
+        batch = asset.add_batch_definition_whole_dataframe("whole").get_batch(
+            {"dataframe": standard.table.to_pandas(use_pyarrow_extension_array=True)}
+        )
+        validation = batch.validate(
+            suite, result_format={"result_format": "BASIC", "partial_unexpected_count": _SAMPLES}
+        )
+    finally:
+        sources.pandas_default.delete_asset(source)
+    # Answers come grouped by metric domain, not in the order asked.
+    validation.results.sort(key=lambda r: r.expectation_config.meta["number"])
+    results = tuple(_answer(result, standard.table) for result in validation.results)
+    return Report(source, standard.version, results, validation)
+
+
+def data_docs(report: Report, settings: Settings) -> Path:
+    """Add the report to the Great Expectations Data Docs under `settings.docs`.
+
+    The site keeps one result page a source, that of its last validation.
+
+    Returns:
+        The result page of the source.
+    """
+    from great_expectations.core.run_identifier import RunIdentifier
+    from great_expectations.data_context.types.resource_identifiers import (
+        ExpectationSuiteIdentifier,
+        ValidationResultIdentifier,
+    )
+
+    for old in ("results", "site/validations"):
+        shutil.rmtree(settings.docs / old / report.source, ignore_errors=True)
+    context = _docs_context(settings.docs)
+    suite = ExpectationSuiteIdentifier(report.source)
+    key = ValidationResultIdentifier(
+        expectation_suite_identifier=suite,
+        run_id=RunIdentifier(report.version, datetime.datetime.now(datetime.UTC)),
+        batch_identifier=report.source,
+    )
+    context.validation_results_store.set(key, report.validation)
+    context.build_data_docs(resource_identifiers=[key])
+    pages = list((settings.docs / "site" / "validations" / report.source).rglob("*.html"))
+    if len(pages) != 1:
+        raise RuntimeError(f"Data Docs wrote {len(pages)} pages for {report.source}, not one")
+    return pages[0]
+
+
+@functools.cache
+def _context() -> Any:
+    import great_expectations as gx
+
+    context = gx.get_context(mode="ephemeral")
+    context.variables.progress_bars = {"globally": False, "metric_calculations": False}
+    return context
+
+
+@functools.cache
+def _docs_context(folder: Path) -> Any:
+    import great_expectations as gx
+    from great_expectations.data_context.types.base import (
+        DataContextConfig,
+        InMemoryStoreBackendDefaults,
+    )
+
+    def files(where: str) -> dict[str, str]:
+        return {
+            "class_name": "TupleFilesystemStoreBackend",
+            "base_directory": str(folder.resolve() / where),
+        }
+
+    defaults = InMemoryStoreBackendDefaults()
+    stores = dict(defaults.stores)
+    stores[defaults.validation_results_store_name] = {
+        "class_name": "ValidationResultsStore",
+        "store_backend": files("results"),
+    }
+    context = gx.get_context(
+        mode="ephemeral",
+        project_config=DataContextConfig(
+            stores=stores,
+            store_backend_defaults=defaults,
+            data_docs_sites={
+                "soilmeld": {
+                    "class_name": "SiteBuilder",
+                    "site_name": "soilmeld",
+                    "show_how_to_buttons": False,
+                    "store_backend": files("site"),
+                    "site_index_builder": {"class_name": "DefaultSiteIndexBuilder"},
+                }
+            },
+            analytics_enabled=False,
+        ),
+    )
+    context.variables.progress_bars = {"globally": False, "metric_calculations": False}
+    return context
+
+
+def _answer(result: Any, table: pl.DataFrame) -> CheckResult:
+    config, found = result.expectation_config, result.result
+    asked, meta = config.kwargs, config.meta
+    problem = _exception(result.exception_info)
+    column = asked.get("column")
+    # In raster tables `column` names a column of statistics, or is the name of the layers checked.
+    observed = found.get("observed_value")
+    if observed is None and "unexpected_count" in found:
+        observed = f"{found['unexpected_count']} of {found['element_count']} values unexpected"
+    expected = ", ".join(
+        f"{key} {value}"
+        for key, value in asked.items()
+        if key in ("min_value", "max_value", "length", "tolerance", "max_share", "mostly")
+        and value is not None
+    )
+    return CheckResult(
+        expectation=config.type,
+        column=column or ", ".join(asked.get("column_list", ())) or None,
+        success=bool(result.success) and problem is None,
+        blocking=meta["blocking"],
+        observed="" if observed is None else str(observed),
+        detail=f"the check itself failed: {problem}" if problem else expected,
+        samples=() if result.success or problem else _samples(asked, found, config.type, table),
+        remedy=meta["remedy"],
+    )
+
+
+def _exception(info: dict[str, Any]) -> str | None:
+    """First reason in GX's exception info, which is flat or keyed by metric."""
+    entries = [info] if "raised_exception" in info else list(info.values())
+    messages = [e["exception_message"] for e in entries if e.get("raised_exception")]
+    return str(messages[0]) if messages else None
+
+
+def _samples(
+    asked: dict[str, Any], found: dict[str, Any], name: str, table: pl.DataFrame
+) -> tuple[str, ...]:
+    """Unexpected values and the rows they stand in."""
+    values = found.get("partial_unexpected_list") or []
+    if refs := found.get("details", {}).get("row_refs"):
+        return tuple(f"{ref}: {value}" for ref, value in zip(refs, values, strict=True))
+    if name == "expect_compound_columns_to_be_unique":
+        names = asked["column_list"]
+        rows = table.filter(pl.struct(names).is_duplicated())
+    elif name == "expect_column_pair_values_a_to_be_greater_than_b":
+        names = [asked["column_A"], asked["column_B"]]
+        rows = table.filter(pl.col(names[0]) <= pl.col(names[1]))
+    elif name == "expect_column_values_to_not_be_null":
+        names = [asked["column"]]
+        rows = table.filter(pl.col(names[0]).is_null())
+    elif values and name.startswith("expect_column_values_"):
+        names = [asked["column"]]
+        rows = table.filter(pl.col(names[0]).is_in(values))
+    else:
+        return tuple(str(value) for value in values)
+    shown = rows.select(pl.col("row_ref").alias("# row"), *names).head(_SAMPLES)
+    return tuple(f"{row[0]}: {', '.join(str(v) for v in row[1:])}" for row in shown.iter_rows())
