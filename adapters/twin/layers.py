@@ -180,18 +180,18 @@ def pesticides(europe: Europe, size: str, folder: Path) -> None:
     # A mean below the limit is printed as zero; a region without samples is empty.
     means = np.where(level < limits, 0.0, np.round(level, 4))
 
-    def sheet(values: np.ndarray) -> list[list[object]]:
-        body = [
-            [code, *(None if count == 0 else v for v in row)]
-            for code, row, count in zip(codes, values.tolist(), counts, strict=True)
-        ]
-        return [["NUTS2", *names], *body]
+    def sheet(values: list[list[object]]) -> list[list[object]]:
+        return [["NUTS2", *names], *([code, *row] for code, row in zip(codes, values, strict=True))]
 
-    amounts = np.repeat(counts[:, None], len(names), axis=1)
+    amounts = np.repeat(counts[:, None], len(names), axis=1).tolist()
+    known = [
+        [None] * len(names) if count == 0 else row
+        for row, count in zip(means.tolist(), counts, strict=True)
+    ]
     write_xlsx(
         folder / "pesticides_residues_NUTS2.xlsx",
         {
-            "NUTS2_conc_EU": sheet(means),
+            "NUTS2_conc_EU": sheet(known),
             "NUTS2_count_EU": sheet(amounts),
             "Label": [
                 ["Chemical name", "CAS Number", "LOQ"],

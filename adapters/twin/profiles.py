@@ -402,14 +402,14 @@ def spade_m(europe: Europe, size: str, folder: Path) -> Draft:
     write_dbf(folder / "HORIZON.dbf", horizon)
     write_dbf(folder / "PLOT.dbf", plots)
     density = measure(draw, layer["bulk_density"], 2, relative=0.03, low=0.08, high=2.2)
-    capacity = retention(layer, np.array([330.0]))[:, 0] * 100
+    capacity = retention(layer, np.array([330.0]))[:, 0]
     draft.truth["water_content_fc"] = capacity
     write_xls(
         folder / "PHYSICS.xls",
         "PHYSICS",
         {
             "PLOT_ID": plot, "HOR_NUM": number,
-            "WC_FC": measure(draw, capacity, 1, absolute=0.5, high=95),
+            "WC_FC": measure(draw, 100 * capacity, 1, absolute=0.5, high=95),
             "POR": measure(draw, layer["porosity"], 1, absolute=0.8, high=95), "BD": density,
         },
     )  # fmt: skip
