@@ -121,10 +121,10 @@ def ingest(spec: SourceSpec, settings: Settings) -> RawVersion | None:
         ArchiveError: A required file is missing (with the instructions to get it), or a file is not
             what its name says: it is quarantined, and the version in use stays.
     """
-    base, names, listed = _lying(spec, settings)
+    base, names, listed, known = _lying(spec, settings)
     if not names:
         return None
-    chosen, origin, group = _choose(spec, settings, names, listed)
+    chosen, origin, group = _choose(spec, settings, names, listed, known)
     if chosen is None:
         return candidate(spec, settings)
     files = {name: names[name] for name in chosen}
@@ -207,7 +207,7 @@ def accept_user(spec: SourceSpec, settings: Settings) -> RawVersion:
     Raises:
         ArchiveError: No file of a user waits in the inbox.
     """
-    _, names, listed = _lying(spec, settings)
+    _, names, listed, _ = _lying(spec, settings)
     if not any(sha256 not in listed.values() for sha256 in names.values()):
         raise ArchiveError(
             "no file of yours waits",
@@ -223,14 +223,16 @@ def accept_user(spec: SourceSpec, settings: Settings) -> RawVersion:
 
 def waiting(spec: SourceSpec, settings: Settings) -> list[str]:
     """Names of a user's files that lie in the inbox while the twin's version stays in use."""
-    _, names, listed = _lying(spec, settings)
+    _, names, listed, _ = _lying(spec, settings)
     yours = [name for name, sha256 in names.items() if sha256 not in listed.values()]
     replaced = (settings.archive / spec.id / "REPLACE_TWIN").is_file()
     return yours if listed and not replaced else []
 
 
-def _lying(spec: SourceSpec, settings: Settings) -> tuple[Path, dict[str, str], dict[str, str]]:
-    """Folder, files that the specification wants (name -> sha256), and who else wrote them."""
+def _lying(
+    spec: SourceSpec, settings: Settings
+) -> tuple[Path, dict[str, str], dict[str, str], str]:
+    """Folder, files the specification wants (name -> sha256), those of others, their origin."""
     inbox = settings.raw / spec.id
     present = [p for p in sorted(inbox.rglob("*")) if p.is_file() and p.name != ORIGIN_FILE]
     if present:
@@ -247,13 +249,14 @@ def _lying(spec: SourceSpec, settings: Settings) -> tuple[Path, dict[str, str], 
                 samples=[listed.get("origin")],
                 remedy="remove the file: the data are then yours",
             )
-        return inbox, hashes, listed.get("files", {})
+        return inbox, hashes, listed.get("files", {}), listed.get("origin", "user")
     if spec.access.package:
-        return _packaged(spec)
-    return inbox, {}, {}
+        base, hashes = _packaged(spec)
+        return base, hashes, hashes, "open"
+    return inbox, {}, {}, "user"
 
 
-def _packaged(spec: SourceSpec) -> tuple[Path, dict[str, str], dict[str, str]]:
+def _packaged(spec: SourceSpec) -> tuple[Path, dict[str, str]]:
     package = str(spec.access.package)
     try:
         shipped = distribution(package)
@@ -276,7 +279,7 @@ def _packaged(spec: SourceSpec) -> tuple[Path, dict[str, str], dict[str, str]]:
                 samples=[hashes.get(name)],
                 remedy=f"install the pinned {package}, or check the new file and pin its hash",
             )
-    return base, hashes, hashes
+    return base, hashes
 
 
 def _matching(spec: SourceSpec, names: Iterable[str]) -> list[str]:
@@ -318,14 +321,17 @@ def _expected(spec: SourceSpec) -> str:
 
 
 def _choose(
-    spec: SourceSpec, settings: Settings, names: dict[str, str], listed: dict[str, str]
+    spec: SourceSpec,
+    settings: Settings,
+    names: dict[str, str],
+    listed: dict[str, str],
+    known: str,
 ) -> tuple[list[str] | None, str, str]:
     """Which of the lying files make the next version, with its origin and group."""
     theirs = [name for name, sha256 in names.items() if sha256 in listed.values()]
     yours = [name for name in names if name not in theirs]
     if not listed:
         return yours, "user", "user"
-    known = "open" if spec.access.kind == "package" else "synthetic"
     replacing = (settings.archive / spec.id / "REPLACE_TWIN").is_file()
     if yours and replacing:
         return yours + [n for n in theirs if not _covered(spec, n, yours)], "user", known

@@ -8,6 +8,10 @@ import struct
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rasterio import DatasetReader
 
 
 def truncated(path: Path) -> str | None:
@@ -40,7 +44,7 @@ def _geotiff(path: Path) -> str | None:
     return _cut(path, end)
 
 
-def _block_end(layer: object, band: int) -> int:
+def _block_end(layer: "DatasetReader", band: int) -> int:
     """Byte after the last block of a band; a sparse file leaves blocks out."""
     rows, columns = layer.block_shapes[band - 1]
     end = 0

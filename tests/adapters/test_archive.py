@@ -137,6 +137,14 @@ def test_the_twins_files_stay_apart_from_a_users(spec: SourceSpec, settings: Set
     assert archive.waiting(spec, settings) == []
 
 
+def test_the_origin_is_what_the_origin_file_says(spec: SourceSpec, settings: Settings) -> None:
+    sign(spec, settings, put(spec, settings))
+    origin = settings.raw / spec.id / archive.ORIGIN_FILE
+    origin.write_text(origin.read_text().replace("synthetic", "open"))
+    version = archive.ingest(spec, settings)
+    assert (version.origin, version.group) == ("open", "open")
+
+
 def test_a_users_file_of_the_twins_name_waits_too(spec: SourceSpec, settings: Settings) -> None:
     mine = put(spec, settings)
     sign(spec, settings, mine)
