@@ -1,0 +1,86 @@
+"""The gate: good versions are committed and used, bad ones quarantined, the old table stays."""
+
+import dataclasses
+import json
+
+import polars as pl
+import pytest
+from good_standard import ROWS, good_standard
+
+from adapters.archive import quarantined
+from adapters.errors import ValidationError
+from adapters.settings import Settings
+from adapters.store import Store
+from expectations.gate import commit_if_valid
+
+
+@pytest.fixture
+def settings(tmp_path):
+    return Settings(data_root=tmp_path / "data", memory_limit="500MB")
+
+
+@pytest.fixture
+def good(tmp_path):
+    return good_standard(tmp_path / "pits")
+
+
+def in_use(settings):
+    return (settings.archive / "pits" / "ACTIVE").read_text().strip()
+
+
+def next_version(standard, table):
+    raw = dataclasses.replace(standard.raw, version="raw2")
+    return dataclasses.replace(standard, raw=raw, version="v2", table=table)
+
+
+def test_good_version_is_committed_and_used(settings, good):
+    report = commit_if_valid(good, settings)
+    assert report.success
+    assert in_use(settings) == "raw1"
+    checks = Store(settings).meta("check_result", "pits")
+    assert checks.height == len(report.results)
+    assert checks["success"].all()
+
+
+def test_bad_version_is_quarantined_and_the_old_table_stays(settings, good):
+    commit_if_valid(good, settings)
+    bad = next_version(good, good.table.with_columns(pl.col("ph") * 10))
+    with pytest.raises(ValidationError) as caught:
+        commit_if_valid(bad, settings)
+    message = str(caught.value)
+    assert "expect_column_values_to_be_between (ph)" in message
+    assert "pits.csv#2" in message
+    assert "columns.csv" in caught.value.remedy
+    assert str(settings.archive / "pits" / "quarantine" / "raw2.json") in message
+    assert Store(settings).table("pits").equals(good.table)
+    assert in_use(settings) == "raw1"
+    (entry,) = quarantined(good.spec, settings)
+    assert entry["version"] == "raw2"
+    assert any("ph" in reason for reason in entry["reasons"])
+    json.dumps(entry)
+
+
+def test_bad_first_version_leaves_no_table(settings, good):
+    bad = dataclasses.replace(good, table=good.table.clear())
+    with pytest.raises(ValidationError, match="expect_table_row_count_to_be_between"):
+        commit_if_valid(bad, settings)
+    assert Store(settings).table("pits") is None
+
+
+def test_version_unlike_the_last_one_needs_a_persons_word(settings, good):
+    commit_if_valid(good, settings)
+    less = next_version(good, good.table.head(100))
+    with pytest.raises(ValidationError, match=f"version v1 has {ROWS} rows"):
+        commit_if_valid(less, settings)
+    commit_if_valid(less, settings, compare=False)
+    assert Store(settings).table("pits").height == 100
+    assert in_use(settings) == "raw2"
+    assert quarantined(good.spec, settings) == []
+
+
+def test_another_group_starts_anew(settings, good):
+    commit_if_valid(good, settings)
+    other = next_version(good, good.table.head(20).with_columns(origin=pl.lit("open")))
+    raw = dataclasses.replace(other.raw, origin="open", group="open")
+    commit_if_valid(dataclasses.replace(other, raw=raw), settings)
+    assert Store(settings).table("pits").height == 20
