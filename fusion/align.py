@@ -87,20 +87,21 @@ def bring(
     return result.select("sample_id", "row_ref", "distance_m", *names)
 
 
-def typed(frame: pl.DataFrame, columns: list[Column]) -> pl.DataFrame:
-    """Feature columns in the types of the matrix.
+def typed(source: Source) -> pl.DataFrame:
+    """Feature columns of a table in the types of the matrix.
 
-    Numbers are Float64, lists of one length Float32 arrays, other lists Float32 lists, and
-    everything else text.
+    Numbers are Float64 and arrays Float32 of fixed length. Curves have as many points as were
+    measured and stay lists, whatever their lengths happen to be; their positions are a feature
+    beside them. Everything else is text.
     """
+    frame, tables = source.table, source.spec.tables
     expressions = []
-    for column in columns:
+    for column in source.features:
         dtype = frame.schema[column.name]
         if isinstance(dtype, pl.List | pl.Array):
             lists = frame[column.name].cast(pl.List(pl.Float32))
-            lengths = lists.list.len().drop_nulls().unique()
-            if len(lengths) == 1 and lengths[0] > 0:
-                lists = lists.list.to_array(int(lengths[0]))
+            if tables[column.table].compose != "curve":
+                lists = lists.list.to_array(lists.list.len().max() or 0)
             expressions.append(lists.alias(column.name))
         elif column.kind == "numeric":
             expressions.append(pl.col(column.name).cast(pl.Float64))
@@ -111,7 +112,7 @@ def typed(frame: pl.DataFrame, columns: list[Column]) -> pl.DataFrame:
 
 def _values(source: Source) -> pl.DataFrame:
     """Feature columns of the table as `<source>.<name>`, and `row_ref`."""
-    values = typed(source.table, source.features)
+    values = typed(source)
     return values.rename({name: f"{source.id}.{name}" for name in values.columns}).with_columns(
         source.table["row_ref"]
     )

@@ -23,7 +23,7 @@ from adapters.store import Store, new_file
 from fusion.align import bring
 from fusion.dictionary import SCHEMA_VERSION, records
 from fusion.inputs import Source, sources
-from fusion.matrix import Joined, join, validate
+from fusion.matrix import Joined, backbone_rows, join, validate
 from fusion.samples import NUTS_SOURCE, backbone
 from fusion.splits import splits
 
@@ -162,6 +162,7 @@ def _write_matrix(
     table.write_parquet(folder / "samples.parquet")
     joined.flags.write_parquet(folder / "flags.parquet")
     sides.write_parquet(folder / "splits.parquet")
+    backbone_rows(table, own).write_parquet(folder / "rows.parquet")
     pl.DataFrame({"sample_id": table["sample_id"], **joined.distances}).write_parquet(
         folder / "distances.parquet"
     )
@@ -208,6 +209,9 @@ def _report(
             for s in present.values()
         },
         "missing_sources": [id_ for id_ in source_ids() if id_ not in present],
+        "flags_of_samples": dict(
+            joined.flags.drop_nulls("sample_id")["flag"].value_counts().sort("flag").iter_rows()
+        ),
         "flags": dict(joined.flags["flag"].value_counts().sort("flag").iter_rows()),
         "splits": {
             "samples": dict(sides["split"].value_counts().sort("split").iter_rows()),

@@ -28,6 +28,9 @@ FLAGS = {
     "flag": pl.String,
     "value": pl.Float64,
     "raw": pl.String,
+    "source": pl.String,
+    "row_ref": pl.String,
+    "column": pl.String,
 }
 
 
@@ -63,7 +66,7 @@ def join(
         for column in source.features:
             contributions.setdefault(ids[column.name], []).append(Contribution(source, column))
         rows = samples.with_row_index("_i").filter(pl.col("source") == source.id)
-        values = typed(source.table, source.features).rename(ids)
+        values = typed(source).rename(ids)
         parts.append(
             rows.select("_i", "row_ref").join(
                 values.with_columns(source.table["row_ref"]),
@@ -72,7 +75,8 @@ def join(
                 maintain_order="left",
             )
         )
-        flags.append(_flags(source, rows.select("sample_id", "row_ref"), ids))
+        every = source.table.select("row_ref").join(rows, on="row_ref", how="left")
+        flags.append(_flags(source, every.select("sample_id", "row_ref"), ids))
     for feature, behind in contributions.items():
         check_agreement(feature, behind)
     own = _stack(parts).sort("_i").drop("_i", "row_ref")
@@ -92,7 +96,7 @@ def join(
             distances[source.id] = table["distance_m"]
         ids = {c.name: f"{source.id}.{c.name}" for c in source.features}
         met = table.select("sample_id", "row_ref").drop_nulls()
-        flags.append(_flags(source, met, ids, whole_row=False))
+        flags.append(_flags(source, met, ids).drop_nulls("feature"))
 
     matrix = pl.DataFrame({"sample_id": columns["sample_id"]}).hstack(
         [columns[feature].alias(feature) for feature in contributions]
@@ -106,7 +110,7 @@ def join(
         matrix.drop(list(empty)),
         {f: c for f, c in contributions.items() if f not in empty},
         distances,
-        pl.concat(flags).sort("sample_id", "feature", "flag", "raw", nulls_last=False)
+        pl.concat(flags).sort("source", "row_ref", "sample_id", "column", "flag", "raw")
         if flags
         else pl.DataFrame(schema=FLAGS),
         empty,
@@ -135,16 +139,21 @@ def _stack(parts: list[pl.DataFrame]) -> pl.DataFrame:
     )
 
 
-def _flags(
-    source: Source, rows: pl.DataFrame, ids: dict[str, str], *, whole_row: bool = True
-) -> pl.DataFrame:
-    """Flags of the rows that samples met; NULL feature: of the whole sample."""
+def _flags(source: Source, rows: pl.DataFrame, ids: dict[str, str]) -> pl.DataFrame:
+    """Flags of some rows.
+
+    NULL feature: of the whole row or of a column that is no feature; NULL sample: of a row of a
+    backbone source that is no sample.
+    """
     flags = source.flags.with_columns(
         feature=pl.col("column").replace_strict(ids, default=None, return_dtype=pl.String)
     )
-    if not whole_row:
-        flags = flags.drop_nulls("feature")
-    return rows.join(flags, on="row_ref", how="inner").select(list(FLAGS)).cast(FLAGS)
+    return (
+        rows.join(flags, on="row_ref", how="inner")
+        .with_columns(source=pl.lit(source.id))
+        .select(list(FLAGS))
+        .cast(FLAGS)
+    )
 
 
 def _why_empty(behind: list[Contribution]) -> str:
@@ -155,6 +164,28 @@ def _why_empty(behind: list[Contribution]) -> str:
         if table[name].null_count() < table.height:
             return "no sample meets a row that has it"
     return "no row of the source has it"
+
+
+def backbone_rows(samples: pl.DataFrame, backbone: list[Source]) -> pl.DataFrame:
+    """Every row of the backbone sources: `source, row_ref, key, sample_id`.
+
+    `key` is the source's key columns joined by a bar (`row_ref` where it has none); `sample_id` is
+    NULL for rows that are no samples.
+    """
+    parts = [
+        source.table.select(
+            source=pl.lit(source.id),
+            row_ref="row_ref",
+            key=pl.concat_str(
+                [pl.col(k).cast(pl.String) for k in source.spec.keys or ("row_ref",)],
+                separator="|",
+                ignore_nulls=True,
+            ),
+        )
+        for source in backbone
+    ]
+    ids = samples.select("source", "row_ref", "sample_id")
+    return pl.concat(parts).join(ids, on=["source", "row_ref"], how="left", maintain_order="left")
 
 
 def validate(joined: Joined, records: list[dict]) -> None:
