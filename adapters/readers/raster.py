@@ -93,7 +93,7 @@ def _band_number(spec: SourceSpec, source: object, file: str, band: str) -> int:
         return 1
     if band.isdigit() and 1 <= int(band) <= source.count:
         return int(band)
-    if band in descriptions:
+    if band and band in descriptions:
         return descriptions.index(band) + 1
     raise ReadError(
         f"no band {band!r}" if band else f"{source.count} bands, and none is named",
