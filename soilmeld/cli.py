@@ -166,11 +166,11 @@ def query(
         return
     dictionary = data.dictionary(group)
     path = export(frame, dictionary, out, redistributable=redistributable)
-    console.print(f"{frame.height:,} samples x {len(feature or dictionary)} features -> {path}")
-    for licence in sorted(
-        {li for f in frame.columns if f in dictionary for li in dictionary[f]["licences"]}
-    ):
-        console.print(f"  licence: {licence}")
+    told = [dictionary[name] for name in frame.columns if name in dictionary]
+    origins = ", ".join(sorted({record["origin"] for record in told}))
+    console.print(f"{frame.height:,} samples x {len(told)} features, {origins} -> {path}")
+    for attribution in sorted({a for record in told for a in record["attributions"]}):
+        console.print(f"  {attribution}", markup=False)
 
 
 @app.command()
@@ -186,7 +186,6 @@ def sample(
 ) -> None:
     """Take your own points through every source at hand."""
     from fusion.points import read_points, sample_points
-
     from soilmeld.export import export
 
     data = _open(settings_file)
@@ -219,7 +218,10 @@ def explain(group: Group, sample_id: str, feature: str, settings_file: SettingsF
     from soilmeld.explain import explain as explain_value
 
     console.print(
-        explain_value(_open(settings_file), group, sample_id, feature).readable(), highlight=False
+        explain_value(_open(settings_file), group, sample_id, feature).readable(),
+        highlight=False,
+        markup=False,
+        soft_wrap=True,
     )
 
 
@@ -236,7 +238,6 @@ def accept(
 ) -> None:
     """Use your own waiting files of a source in the twin's place; its columns then say `mixed`."""
     from adapters.archive import accept_user
-
     from adapters.spec import load_spec
 
     if not replace_twin:

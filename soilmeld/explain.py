@@ -68,9 +68,9 @@ class Explanation:
 
     def readable(self) -> str:
         """The chain as text, from the value back to the file."""
-        unit = f" {self.unit}" if self.unit else ""
+        value = "missing" if self.value is None else f"{self.value} {self.unit or ''}".rstrip()
         lines = [
-            f"{self.feature} of {self.sample_id} = {self.value}{unit}   [{self.origin}]",
+            f"{self.feature} of {self.sample_id}: {value}   [{self.origin}]",
             f"  from     {self.source}.{self.column} (met by {self.join}"
             + (f", {self.distance_m:.0f} m away)" if self.distance_m is not None else ")"),
             f"  row      {self.row_ref or 'none'}",

@@ -280,8 +280,10 @@ class Dataset:
     def _known_features(dictionary: dict[str, dict], features: Sequence[str]) -> None:
         for feature in features:
             if feature not in dictionary:
+                holding = [known for known in dictionary if feature.lower() in known]
+                close = difflib.get_close_matches(feature, dictionary, n=5, cutoff=0.4)
                 raise NotFoundError(
                     f"no feature {feature!r}",
-                    samples=difflib.get_close_matches(feature, dictionary, n=5, cutoff=0.4),
+                    samples=dict.fromkeys([*holding, *close]),
                     remedy="`soilmeld features` lists all of them",
                 )

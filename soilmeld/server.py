@@ -4,15 +4,18 @@ Belongs here: transport. Never here: what the operations do.
 """
 
 import contextlib
+import functools
 import inspect
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from importlib.metadata import version
+from typing import Any
 
 import uvicorn
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 from mcp.server import MCPServer
+from mcp.server.mcpserver.exceptions import ToolError
 from pydantic import create_model
 
 from adapters.errors import SettingsError, SoilmeldError
@@ -30,7 +33,7 @@ def mcp_server(data: Dataset) -> MCPServer:
     """MCP server whose tools are the operations."""
     server = MCPServer("soilmeld", instructions=INSTRUCTIONS, version=version("soilmeld"))
     for operation in Operations(data).all():
-        server.add_tool(operation)
+        server.add_tool(_tool(operation))
     return server
 
 
@@ -77,7 +80,20 @@ def serve_http(app: FastAPI, host: str, port: int) -> None:
     uvicorn.run(app, host=host, port=port)
 
 
-def _endpoint(operation):
+def _tool(operation: Callable[..., Any]) -> Callable[..., Any]:
+    """The operation, with errors of ours handed on to the caller as they are."""
+
+    @functools.wraps(operation)
+    def tool(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return operation(*args, **kwargs)
+        except SoilmeldError as error:
+            raise ToolError(str(error)) from error
+
+    return tool
+
+
+def _endpoint(operation: Callable[..., Any]) -> Callable[..., Any]:
     """A function that takes the operation's arguments as one JSON body."""
     fields = {
         name: (p.annotation, ... if p.default is p.empty else p.default)

@@ -1,0 +1,5 @@
+"""`python -m soilmeld`: the command line."""
+
+from soilmeld.cli import main
+
+main()
