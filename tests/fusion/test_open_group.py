@@ -38,6 +38,7 @@ def test_samples_are_the_fields_of_limesoda_alone(fused):
     assert samples.height == 509
     assert samples["survey"].unique().to_list() == ["limesoda"]
     assert samples["sample_id"].n_unique() == 509
+    assert dict(samples["country"].value_counts().iter_rows()) == {"DE": 469, "CZ": 40}
     assert samples["source"].unique().to_list() == ["limesoda"]
 
 
@@ -49,6 +50,7 @@ def test_share_alike_is_told_of_every_feature(fused):
     ids = {f["id"] for f in features}
     assert {"organic_carbon__iso_10694", "organic_carbon__walkley_black"} <= ids
     assert {"clay__iso_11277", "clay__hydrometer"} <= ids
+    assert {"ndvi__sentinel_2_l2a", "gndvi__sentinel_2_l2a"} <= ids
 
 
 def test_fields_that_hold_two_sets_are_one_cluster_of_the_matrix(fused):

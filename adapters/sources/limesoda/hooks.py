@@ -1,7 +1,7 @@
 """Reads the sets of LimeSoDa through the package that ships them.
 
 Belongs here: opening one set, and what the package documents but does not ship as data (sampling
-depth). Never here: units, methods, CRS transformation.
+depth, country). Never here: units, methods, CRS transformation.
 """
 
 import hashlib
@@ -11,20 +11,20 @@ import polars as pl
 
 from adapters.errors import ReadError
 
-# Sampling depth in cm, from docs/source/datasets/<set>.rst of the package's repository.
-DEPTH = {
-    "BB.250": (0.0, 30.0),
-    "BB.72": (0.0, 30.0),
-    "BB.51": (0.0, 30.0),
-    "BB.30_1": (0.0, 30.0),
-    "BB.30_2": (0.0, 30.0),
-    "MWP.36": (0.0, 15.0),
-    "SM.40": (0.0, 30.0),
+# Sampling depth in cm and country, from docs/source/datasets/<set>.rst of the package's repository.
+DOCUMENTED = {
+    "BB.250": (0.0, 30.0, "DE"),
+    "BB.72": (0.0, 30.0, "DE"),
+    "BB.51": (0.0, 30.0, "DE"),
+    "BB.30_1": (0.0, 30.0, "DE"),
+    "BB.30_2": (0.0, 30.0, "DE"),
+    "MWP.36": (0.0, 15.0, "DE"),
+    "SM.40": (0.0, 30.0, "CZ"),
 }
 
 
 def read_set(path: Path) -> pl.DataFrame:
-    """One set: the package's columns, and site, set, fold, coordinates, CRS and depth.
+    """One set: the package's columns, and site, set, fold, coordinates, CRS, depth, country.
 
     The file holds pickled names, so none but the package's own copy is ever opened.
 
@@ -36,7 +36,7 @@ def read_set(path: Path) -> pl.DataFrame:
 
     name = path.stem
     shipped = Path(LimeSoDa.__file__).parent / "data" / path.name
-    if name not in DEPTH or _sha256(shipped) != _sha256(path):
+    if name not in DOCUMENTED or _sha256(shipped) != _sha256(path):
         raise ReadError(
             "is not the file of the installed package, and a file with pickled names is not opened",
             source="limesoda",
@@ -56,7 +56,7 @@ def read_set(path: Path) -> pl.DataFrame:
             remedy="expected x_<EPSG code> and y_<EPSG code>",
         )
     frame = pl.DataFrame({c: loaded["Dataset"][c].to_numpy() for c in loaded["Dataset"].columns})
-    top, bottom = DEPTH[name]
+    top, bottom, country = DOCUMENTED[name]
     return frame.with_columns(
         pl.Series("x", coordinates[x].to_numpy()),
         pl.Series("y", coordinates[y].to_numpy()),
@@ -66,6 +66,7 @@ def read_set(path: Path) -> pl.DataFrame:
         pl.lit(f"EPSG:{epsg}").alias("crs"),
         pl.lit(top).alias("depth_top"),
         pl.lit(bottom).alias("depth_bottom"),
+        pl.lit(country).alias("country"),
     )
 
 
