@@ -12,6 +12,7 @@ from abc import abstractmethod
 from typing import Any, ClassVar
 
 import polars as pl
+import pyarrow as pa
 from great_expectations.execution_engine import PandasExecutionEngine
 from great_expectations.expectations.expectation import BatchExpectation
 
@@ -81,7 +82,7 @@ class ExpectTableToHaveColumnTypes(BatchExpectation):
     ) -> dict[str, Any]:
         frame = execution_engine.get_domain_records(domain_kwargs={})
         found = {
-            name: str(getattr(dtype, "pyarrow_dtype", dtype))
+            name: str(getattr(dtype, "pyarrow_dtype", None) or pa.from_numpy_dtype(dtype))
             for name, dtype in frame.dtypes.items()
         }
         faults = [f"{name}: missing" for name in self.types if name not in found]
