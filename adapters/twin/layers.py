@@ -15,7 +15,7 @@ from adapters.twin.soil import month_precipitation, month_temperature, retention
 from adapters.twin.surveys import COUNTRIES
 
 CELL_M = {
-    "arsenic": {"tiny": 25_000, "demo": 10_000, "full": 2_000},
+    "arsenic": {"tiny": 50_000, "demo": 20_000, "full": 2_000},
     "efsa": {"tiny": 50_000, "demo": 25_000, "full": 10_000},
     "esdb": {"tiny": 150_000, "demo": 80_000, "full": 25_000},
 }
