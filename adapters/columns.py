@@ -292,6 +292,8 @@ def _in_detail(flags: pl.DataFrame, header: str) -> pl.DataFrame:
 def _packed(values: list[pl.Series], column: Column) -> pl.Series:
     if not column.is_array:
         return values[0].alias(column.name)
+    if not values:  # `*` of an optional table that is not there
+        return pl.Series(column.name, [], dtype=pl.List(pl.Float64))
     frame = pl.DataFrame([v.alias(str(i)) for i, v in enumerate(values)])
     packed = pl.when(~pl.all_horizontal(pl.all().is_null())).then(pl.concat_list(pl.all()))
     return frame.select(packed.alias(column.name)).to_series()

@@ -93,23 +93,23 @@ def open_variable(
         def reader(step: xarray.DataArray):  # noqa: ANN202
             def rows(start: int, stop: int) -> np.ndarray:
                 span = slice(height - stop, height - start) if flip else slice(start, stop)
-                values = step.isel({y: span}).values.astype(np.float64)
+                try:
+                    values = step.isel({y: span}).values.astype(np.float64)
+                except (OSError, RuntimeError) as error:
+                    raise ReadError(
+                        f"the variable cannot be read to its end: {error}",
+                        source=spec.id,
+                        file=file,
+                        where=where,
+                        remedy="the file is cut off or broken; fetch it again",
+                    ) from error
                 if read.nodata_below is not None:
                     values[values <= read.nodata_below] = np.nan
                 return (values[::-1] if flip else values)[:, x_order]
 
             return rows
 
-        try:
-            yield [Grid(crs, transform, height, width, reader(step)) for step in steps]
-        except (OSError, RuntimeError) as error:
-            raise ReadError(
-                f"the variable cannot be read to its end: {error}",
-                source=spec.id,
-                file=file,
-                where=where,
-                remedy="the file is cut off or broken; fetch it again",
-            ) from error
+        yield [Grid(crs, transform, height, width, reader(step)) for step in steps]
 
 
 def _axis(array: object, names: tuple[str, ...]) -> str | None:

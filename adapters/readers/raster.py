@@ -50,41 +50,49 @@ def open_band(spec: SourceSpec, read: Read, path: Path, file: str, band: str) ->
         ReadError: GDAL cannot open or read it (cut off, as a rule), or it has no such band.
     """
     import rasterio
+    from rasterio.errors import RasterioError
     from rasterio.windows import Window
 
     try:
-        with rasterio.open(path) as source:
-            number = _band_number(spec, source, file, band)
-            scale, offset = source.scales[number - 1], source.offsets[number - 1]
-            nodata = source.nodatavals[number - 1]
+        source = rasterio.open(path)
+    except RasterioError as error:
+        raise _broken(spec, file, band, error) from error
+    with source:
+        number = _band_number(spec, source, file, band)
+        scale, offset = source.scales[number - 1], source.offsets[number - 1]
+        nodata = source.nodatavals[number - 1]
 
-            def rows(start: int, stop: int) -> np.ndarray:
-                window = Window(0, start, source.width, stop - start)
+        def rows(start: int, stop: int) -> np.ndarray:
+            window = Window(0, start, source.width, stop - start)
+            try:
                 stored = source.read(number, window=window)
-                values = stored.astype(np.float64)
-                if nodata is not None:
-                    values[stored == np.asarray(nodata).astype(stored.dtype)] = np.nan
-                if read.nodata_below is not None:
-                    values[values <= read.nodata_below] = np.nan
-                return values * scale + offset
+            except RasterioError as error:
+                raise _broken(spec, file, band, error) from error
+            values = stored.astype(np.float64)
+            if nodata is not None:
+                values[stored == np.asarray(nodata).astype(stored.dtype)] = np.nan
+            if read.nodata_below is not None:
+                values[values <= read.nodata_below] = np.nan
+            return values * scale + offset
 
-            yield Grid(
-                source.crs.to_wkt() if source.crs else None,
-                source.transform,
-                source.height,
-                source.width,
-                rows,
-            )
-    except rasterio.errors.RasterioError as error:
-        cause = error.__cause__ or error
-        raise ReadError(
-            f"the raster cannot be read to its end: {cause}",
-            source=spec.id,
-            file=file,
-            where=f"band {band or 1}",
-            remedy="the file is cut off or broken; fetch it again and compare its size with the "
-            "publisher's",
-        ) from error
+        yield Grid(
+            source.crs.to_wkt() if source.crs else None,
+            source.transform,
+            source.height,
+            source.width,
+            rows,
+        )
+
+
+def _broken(spec: SourceSpec, file: str, band: str, error: Exception) -> ReadError:
+    return ReadError(
+        f"the raster cannot be read to its end: {error.__cause__ or error}",
+        source=spec.id,
+        file=file,
+        where=f"band {band or 1}",
+        remedy="the file is cut off or broken; fetch it again and compare its size with the "
+        "publisher's",
+    )
 
 
 def _band_number(spec: SourceSpec, source: object, file: str, band: str) -> int:

@@ -145,6 +145,15 @@ def test_truncated_geotiff_is_refused_and_nothing_is_lost(
     np.testing.assert_array_equal(_pixels(settings, good), values)
 
 
+def test_of_several_layers_the_broken_one_is_named(settings: Settings, tmp_path: Path) -> None:
+    values = np.random.default_rng(1).normal(size=(300, 300)).astype(np.float32)
+    data = _tiff(tmp_path / "t.tif", values, tiled=True, compress="deflate").read_bytes()
+    files = {"t1.tif": data, "t2.tif": data[: len(data) // 2], "t3.tif": data}
+    with pytest.raises(ReadError, match="the raster cannot be read") as caught:
+        _run(settings, [column("t", native="t{1..3}.tif")], files)
+    assert caught.value.file == "t2.tif"
+
+
 @pytest.mark.parametrize("data", [b"", b"<html>Log in</html>", b"II*\0 no raster"])
 def test_what_is_no_raster_is_refused(settings: Settings, data: bytes) -> None:
     with pytest.raises(ReadError) as caught:
