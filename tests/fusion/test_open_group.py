@@ -12,6 +12,8 @@ from adapters.standardise import standardise
 from adapters.store import Store
 from expectations.gate import commit_if_valid
 from fusion.build import matrix
+from fusion.inputs import sources
+from fusion.profiles import write_standard_layers
 
 
 @pytest.fixture(scope="module")
@@ -63,3 +65,23 @@ def test_fields_that_hold_two_sets_are_one_cluster_of_the_matrix(fused):
     assert cluster["BB.51"] == cluster["BB.250"]
     assert cluster["BB.30_1"] == cluster["BB.72"]
     assert placed.group_by("cluster").agg(pl.col("split").n_unique())["split"].max() == 1
+
+
+def test_standard_profiles_in_standard_layers(fused, settings):
+    written = write_standard_layers(settings, "open")
+    assert list(written) == ["dutchsoils"]
+    layers = pl.read_parquet(written["dutchsoils"])
+    assert layers["profile"].n_unique() == 368
+    assert layers.filter(depth_top=0.0).height == 368
+    assert layers["depth_bottom"].max() == 200  # the deepest profile ends at 120 cm
+    assert {"organic_matter", "clay", "bulk_density"} <= set(layers.columns)
+    assert not {"organic_matter_p10", "profile_area", "organic_carbon"} & set(layers.columns)
+    assert layers["clay"].is_between(0, 100).all()
+    table = sources(Store(settings), "open")["dutchsoils"].table
+    top = table.sort("profile_id", "depth_top").unique(
+        "profile_id", keep="first", maintain_order=True
+    )
+    surface = layers.filter(depth_top=0.0).join(
+        top.select(profile="profile_id", clay_there="clay"), on="profile"
+    )
+    assert pl.DataFrame(surface).select(pl.corr("clay", "clay_there")).item() > 0.98
