@@ -42,7 +42,7 @@ def test_good_data_pass(good, last):
     report = validate(good, last)
     assert report.success, report.readable()
     assert not report.warnings, report.readable()
-    assert len(report.results) > 40
+    assert len(report.results) > 30
 
 
 def test_nothing_leaves_the_machine(good, monkeypatch):
