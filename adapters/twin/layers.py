@@ -9,10 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
-from adapters.twin.europe import Array, Europe
+from adapters.twin.europe import COUNTRIES, Array, Europe
 from adapters.twin.files import write_ascii_grid, write_dbf, write_tif, write_xlsx
 from adapters.twin.soil import month_precipitation, month_temperature, retention, soil
-from adapters.twin.surveys import COUNTRIES
 
 CELL_M = {
     "arsenic": {"tiny": 50_000, "demo": 20_000, "full": 2_000},

@@ -64,16 +64,16 @@ def _present(folder: Path) -> dict[str, str]:
 
 def _makers(size: str, seed: int) -> dict[str, Callable[[Path], "Draft | None"]]:
     """Source -> what writes its files into a folder and gives its draft, if it has rows."""
-    from adapters.twin import layers, profiles, surveys
+    from adapters.twin import layers, lucas_2018, points, profiles, surveys
     from adapters.twin.europe import Europe
 
     europe = Europe(seed)
-    points = surveys.Surveys(europe, surveys.COUNTS[size])
+    places = points.Surveys(europe, points.COUNTS[size])
     return {
-        "lucas_2009_topsoil": lambda folder: surveys.lucas_2009(points, folder),
-        "lucas_2015_topsoil": lambda folder: surveys.lucas_2015(points, folder),
-        "lucas_2015_topsoil_switzerland": lambda folder: surveys.switzerland(points, folder),
-        "lucas_2018_topsoil": lambda folder: surveys.lucas_2018(points, folder),
+        "lucas_2009_topsoil": lambda folder: surveys.lucas_2009(places, folder),
+        "lucas_2015_topsoil": lambda folder: surveys.lucas_2015(places, folder),
+        "lucas_2015_topsoil_switzerland": lambda folder: surveys.switzerland(places, folder),
+        "lucas_2018_topsoil": lambda folder: lucas_2018.lucas_2018(places, folder),
         "eu_hydi": lambda folder: profiles.eu_hydi(europe, size, folder),
         "spade_m": lambda folder: profiles.spade_m(europe, size, folder),
         "arsenic_topsoils": lambda folder: layers.arsenic(europe, size, folder),

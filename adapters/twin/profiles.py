@@ -12,8 +12,8 @@ import numpy as np
 from adapters.twin.europe import COUNTRIES, Array, Europe, degrees
 from adapters.twin.files import Cells, write_csv, write_dbf, write_xls
 from adapters.twin.planting import FAULT_RATE, Draft, measure, measure_texture
+from adapters.twin.points import truth_of
 from adapters.twin.soil import HEADS_CM, conductivity_saturated, retention, soil
-from adapters.twin.surveys import truth_of
 
 PROFILES = {"tiny": (30, 25), "demo": (160, 70), "full": (2300, 664)}
 """Profiles of EU-HYDI (three samples each) and plots of SPADE/M (four horizons each)."""

@@ -14,9 +14,10 @@ from adapters.errors import SettingsError
 from adapters.settings import Settings
 from adapters.spec import load_spec
 from adapters.twin.europe import Europe
+from adapters.twin.lucas_2018 import usda_class
 from adapters.twin.making import ORIGIN_FILE
+from adapters.twin.points import COUNTS, Surveys, point_ids
 from adapters.twin.soil import retention, soil
-from adapters.twin.surveys import COUNTS, Surveys, usda_class
 
 
 def _settings(folder: Path) -> Settings:
@@ -146,12 +147,11 @@ def test_unknown_source_and_size_are_named(tmp_path: Path) -> None:
 def test_point_ids_name_their_grid_node_and_lie_in_bounds() -> None:
     from adapters.lucas_grid import grid_node
     from adapters.twin.europe import degrees
-    from adapters.twin.surveys import _point_ids
 
     surveys = Surveys(Europe(7), COUNTS["demo"])
     index = surveys.visited(2009)
     east, north = surveys.positions(index, 40.0, "2009")
-    node_east, node_north = grid_node(pl.Series("point_id", _point_ids(surveys, index)))
+    node_east, node_north = grid_node(pl.Series("point_id", point_ids(surveys, index)))
     away = np.hypot(node_east.to_numpy() - east, node_north.to_numpy() - north)
     assert np.median(away) < 60
     assert away.max() < 400
