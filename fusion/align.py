@@ -168,9 +168,9 @@ def _inside(source: Source, samples: pl.DataFrame) -> pl.DataFrame:
 def _same_key(source: Source, samples: pl.DataFrame) -> pl.DataFrame:
     key = source.spec.fuse.key
     wanted = [_key_column(source, samples, mine, theirs) for mine, theirs in key.items()]
-    ours = samples.select(
-        set=pl.concat_str([pl.col(c).cast(pl.String) for c in wanted], separator="\x1f")
-    )["set"]
+    ours = samples.select(set=pl.concat_str([c.cast(pl.String) for c in wanted], separator="\x1f"))[
+        "set"
+    ]
     rows = source.table.select(
         _row=pl.int_range(pl.len()),
         set=pl.concat_str([pl.col(c).cast(pl.String) for c in key], separator="\x1f"),
@@ -189,7 +189,7 @@ def _same_key(source: Source, samples: pl.DataFrame) -> pl.DataFrame:
     return _members(ours, rows.select("_row", "set"))
 
 
-def _key_column(source: Source, samples: pl.DataFrame, mine: str, theirs: str) -> pl.Expr | str:
+def _key_column(source: Source, samples: pl.DataFrame, mine: str, theirs: str) -> pl.Expr:
     """The sample column that a key column is compared with; sites also without their namespace."""
     if theirs not in samples.columns:
         raise FusionError(
@@ -199,10 +199,10 @@ def _key_column(source: Source, samples: pl.DataFrame, mine: str, theirs: str) -
             remedy="name a column of samples.parquet",
         )
     if theirs != "site":
-        return theirs
+        return pl.col(theirs)
     here = source.table[mine].cast(pl.String)
     if here.is_in(samples["site"].implode()).any():
-        return theirs
+        return pl.col("site")
     bare = samples.select("site", bare=pl.col("site").str.split_exact(":", 1).struct[1]).unique()
     doubtful = bare.filter(pl.col("bare").is_duplicated() & pl.col("bare").is_in(here.implode()))
     if doubtful.height:

@@ -95,8 +95,10 @@ def sample_layers(
             if grid.crs not in projected:
                 transformer = Transformer.from_crs(crs, grid.crs, always_xy=True)
                 projected[grid.crs] = transformer.transform(lon, lat)
-            col, row = ~rasterio.Affine(*grid.transform) * projected[grid.crs]
-            with np.errstate(invalid="ignore"):
+            a, b, c, d, e, f = tuple(~rasterio.Affine(*grid.transform))[:6]
+            x, y = projected[grid.crs]
+            with np.errstate(invalid="ignore"):  # points beyond the projection are infinite
+                col, row = a * x + b * y + c, d * x + e * y + f
                 inside = (col >= 0) & (col < grid.width) & (row >= 0) & (row < grid.height)
             points = np.flatnonzero(inside)
             for resampling in ("nearest", "bilinear"):

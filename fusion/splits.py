@@ -9,6 +9,7 @@ reaches over several cells joins them. Whole blocks go to one side: in the order
 names, the first 80 % of the samples train, the next 10 % validate and the last 10 % test.
 """
 
+import functools
 import hashlib
 
 import numpy as np
@@ -73,8 +74,13 @@ def _components(pairs: np.ndarray, count: int) -> np.ndarray:
     return connected_components(graph, directed=False)[1]
 
 
+@functools.cache
+def _equal_area() -> Transformer:
+    return Transformer.from_crs("EPSG:4326", "EPSG:3035", always_xy=True)
+
+
 def _cell_names(lon: np.ndarray, lat: np.ndarray, cell_m: float) -> np.ndarray:
-    x, y = Transformer.from_crs("EPSG:4326", "EPSG:3035", always_xy=True).transform(lon, lat)
+    x, y = _equal_area().transform(lon, lat)
     return np.array(
         [f"E{int(e)}N{int(n)}" for e, n in zip(x // cell_m, y // cell_m, strict=True)], dtype=object
     )
