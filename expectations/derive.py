@@ -239,7 +239,8 @@ def _values(
     if column.kind == "numeric":
         low, high = canonical_range(column, record)
         if isinstance(table.schema[column.name], pl.List | pl.Array):
-            length = len(column.natives) if column.is_array else None
+            known = column.is_array and column.native != "*"
+            length = len(column.natives) if known else None
             derived.append(
                 ExpectArrayValuesToBeBetween(
                     column=column.name,
