@@ -193,6 +193,10 @@ def sample(
         frame, dictionary = sample_points(data.settings, read_points(points), x=x, y=y, crs=crs)
     path = export(frame, dictionary, out)
     console.print(f"{frame.height:,} points x {len(dictionary)} features -> {path}")
+    numbered = frame.with_row_index("point", 1)
+    unusable = numbered.filter(numbered["point_status"] != "usable")
+    if unusable.height:
+        _print(unusable.select("point", "point_status"), "Points that are not ordinary", limit=20)
 
 
 @app.command()
