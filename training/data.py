@@ -42,7 +42,8 @@ class NumericFeature(BaseModel):
     scale: float
     """log1p: t(x) = log(1 + x / scale), scale the median positive value of the training split."""
     mean: tuple[float, ...]
-    std: tuple[float, ...]
+    std: tuple[float | None, ...]
+    """None for an element that does not vary in the training split: it is never read nor scored."""
     minimum: float | None
     maximum: float | None
     """Possible range by the dictionary, in the unit."""
@@ -50,11 +51,12 @@ class NumericFeature(BaseModel):
     def standardise(self, x: np.ndarray) -> np.ndarray:
         """(n, L) in the unit -> (n, L) z-scores; NaN stays."""
         t = np.log1p(x / self.scale) if self.transform == "log1p" else x
-        return (t - np.array(self.mean)) / np.array(self.std)
+        return (t - np.array(self.mean)) / np.array(self.std, dtype=float)
 
     def restore(self, z: np.ndarray) -> np.ndarray:
         """(n, L) z-scores -> (n, L) in the unit, within the possible range."""
-        t = z * np.array(self.std) + np.array(self.mean)
+        std = np.array([s or 0.0 for s in self.std])
+        t = z * std + np.array(self.mean)
         x = np.expm1(t) * self.scale if self.transform == "log1p" else t
         if self.minimum is None and self.maximum is None:
             return x
@@ -262,6 +264,9 @@ def _schema(frame: pl.DataFrame, dictionary: dict, training: np.ndarray, minimum
             else:
                 categorical.append(CategoricalFeature(id=name, codes=tuple(codes)))
             continue
+        if column.dtype == pl.List:
+            left_out[name] = "vectors of varying length"
+            continue
         values = _numbers(column, feature.get("array_length") or 1)
         count = int(np.isfinite(values).any(1).sum())
         if count < minimum:
@@ -280,15 +285,16 @@ def _schema(frame: pl.DataFrame, dictionary: dict, training: np.ndarray, minimum
 
 
 def _numeric(feature: dict, values: np.ndarray) -> NumericFeature | None:
-    """Statistics of one feature; None where an element does not vary."""
+    """Statistics of one feature; None where it does not vary."""
     known = values[np.isfinite(values)]
     heavy = known.min() >= 0 and known.max() > known.min() and skew(known) > HEAVY_TAIL
     scale = float(np.median(known[known > 0])) if heavy else 1.0
     transformed = np.log1p(values / scale) if heavy else values
-    if not np.isfinite(transformed).any(0).all():
-        return None
-    mean, std = np.nanmean(transformed, axis=0), np.nanstd(transformed, axis=0)
-    if not (std > 1e-9 * np.maximum(1.0, np.abs(mean))).all():
+    counts = np.isfinite(transformed).sum(0)
+    mean = np.nansum(transformed, axis=0) / np.maximum(counts, 1)
+    std = np.sqrt(np.nansum((transformed - mean) ** 2, axis=0) / np.maximum(counts, 1))
+    varies = std > 1e-9 * np.maximum(1.0, np.abs(mean))
+    if not varies.any():
         return None
     return NumericFeature(
         id=feature["id"],
@@ -297,7 +303,7 @@ def _numeric(feature: dict, values: np.ndarray) -> NumericFeature | None:
         transform="log1p" if heavy else "identity",
         scale=scale,
         mean=tuple(mean.tolist()),
-        std=tuple(std.tolist()),
+        std=tuple(float(s) if v else None for s, v in zip(std, varies, strict=True)),
         minimum=feature.get("minimum"),
         maximum=feature.get("maximum"),
     )
@@ -305,12 +311,20 @@ def _numeric(feature: dict, values: np.ndarray) -> NumericFeature | None:
 
 def _numbers(column: pl.Series, width: int) -> np.ndarray:
     """(n, width) float64 with NaN for missing."""
-    if column.dtype in (pl.List, pl.Array) or width > 1:
+    try:
+        if width == 1 and column.dtype not in (pl.List, pl.Array):
+            return column.cast(pl.Float64).to_numpy().astype(np.float64).reshape(-1, 1)
         column = column.cast(pl.Array(pl.Float64, width))
-        blank = pl.Series([[None] * width], dtype=column.dtype)
-        column = column.zip_with(column.is_not_null(), blank.new_from_index(0, len(column)))
-        return column.explode().to_numpy().astype(np.float64).reshape(-1, width)
-    return column.cast(pl.Float64).to_numpy().astype(np.float64).reshape(-1, 1)
+    except pl.exceptions.PolarsError as error:
+        raise TrainingError(
+            f"not {width} numbers in each row: {error}",
+            where=column.name,
+            samples=column.drop_nulls().head(3),
+            remedy="give this feature as the matrix has it",
+        ) from error
+    blank = pl.Series([[None] * width], dtype=column.dtype).new_from_index(0, len(column))
+    column = column.zip_with(column.is_not_null(), blank)
+    return column.explode().to_numpy().astype(np.float64).reshape(-1, width)
 
 
 def encode(schema: Schema, frame: pl.DataFrame) -> Encoded:
@@ -326,12 +340,7 @@ def encode(schema: Schema, frame: pl.DataFrame) -> Encoded:
         z = np.full((n, len(features), width), np.nan)
         for v, feature in enumerate(features):
             if feature.id in frame.columns:
-                try:
-                    native = _numbers(frame[feature.id], width)
-                except pl.exceptions.PolarsError as error:
-                    raise TrainingError(
-                        f"not {width} numbers: {error}", where=feature.id, remedy="check the rows"
-                    ) from error
+                native = _numbers(frame[feature.id], width)
                 z[:, v] = feature.standardise(native)
         seen = np.isfinite(z)
         values.append(np.where(seen, z, 0.0).astype(np.float32))

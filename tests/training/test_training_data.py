@@ -123,3 +123,24 @@ def test_a_vector_of_another_length_is_refused(matrix: Path) -> None:
     rows = pl.DataFrame({"sample_id": ["a"], "spectrum": [[1.0, 2.0]]})
     with pytest.raises(TrainingError, match="spectrum"):
         encode(schema, rows)
+
+
+def test_what_does_not_vary_is_neither_read_nor_scored(matrix: Path, tmp_path: Path) -> None:
+    other = shutil.copytree(matrix, tmp_path / "other")
+    frame = pl.read_parquet(other / "matrix.parquet")
+    frame = frame.with_columns(
+        pl.lit(5.0).alias("clay"),
+        pl.col("spectrum")
+        .arr.to_list()
+        .list.eval(pl.when(pl.int_range(pl.len()) == 2).then(7.0).otherwise(pl.element()))
+        .cast(pl.Array(pl.Float32, 4)),
+        pl.Series("sand", [[1.0] * (1 + i % 3) for i in range(frame.height)]),
+    )
+    frame.write_parquet(other / "matrix.parquet")
+    data = load(other, DATASET)
+    assert data.schema.left_out["clay"] == "constant in the training split"
+    assert data.schema.left_out["sand"] == "vectors of varying length"
+    spectrum = next(f for f in data.schema.numeric if f.id == "spectrum")
+    assert spectrum.std[2] is None
+    assert data.encoded.observed[-1][:, 0].any(0).tolist() == [True, True, False, True]
+    assert spectrum.restore(np.zeros((1, 4)))[0, 2] == 7.0

@@ -1,0 +1,204 @@
+"""What a model must beat: feature mean, nearest neighbours, gradient-boosted trees.
+
+Belongs here: baselines on the same rows and masks as the model. Never here: the model, statistics.
+
+Each returns scores, (n, features): |error| in z-score for numeric features (mean over the observed
+elements of a vector), 1 or 0 for a right or wrong code; NaN where an entry was not a target.
+"""
+
+import warnings
+
+import numpy as np
+
+from training.data import Encoded, Matrix, Schema
+from training.masks import hide
+
+NEIGHBOURS = 10
+
+
+def score(
+    schema: Schema, encoded: Encoded, rows: np.ndarray, target: np.ndarray, column: int, guess
+) -> np.ndarray:  # noqa: ANN001
+    """Score a guess of one feature.
+
+    Args:
+        schema: Features.
+        encoded: The data.
+        rows: (n,) row numbers.
+        target: (n,) bool, the rows that are scored.
+        column: Place of the feature in token order.
+        guess: (targets, L) z-scores or (targets,) codes.
+
+    Returns:
+        (n,) with NaN where not a target.
+    """
+    result = np.full(len(rows), np.nan)
+    chosen = rows[target]
+    if column < len(schema.numeric):
+        values, observed = numeric_column(schema, encoded, column)
+        seen = observed[chosen]
+        result[target] = (np.abs(values[chosen] - guess) * seen).sum(1) / seen.sum(1)
+    else:
+        result[target] = encoded.codes[chosen, column - len(schema.numeric)] == guess
+    return result
+
+
+def numeric_column(schema: Schema, encoded: Encoded, column: int) -> tuple[np.ndarray, np.ndarray]:
+    """(n, L) z-scores and (n, L) bool of a numeric feature by its place in token order."""
+    width = schema.numeric[column].width
+    widths = [f.width for f in schema.numeric]
+    bucket = sorted(set(widths)).index(width)
+    place = column - widths.index(width)
+    return encoded.values[bucket][:, place], encoded.observed[bucket][:, place]
+
+
+def means(matrix: Matrix, rows: np.ndarray, hidden: np.ndarray) -> np.ndarray:
+    """Training mean (z = 0) and most frequent code."""
+    schema, training = matrix.schema, matrix.rows("train")
+    result = np.full(hidden.shape, np.nan)
+    for column in range(hidden.shape[1]):
+        guess: float | int = 0.0
+        if column >= len(schema.numeric):
+            codes = matrix.encoded.codes[training, column - len(schema.numeric)]
+            guess = int(np.bincount(codes[codes >= 0]).argmax())
+        result[:, column] = score(schema, matrix.encoded, rows, hidden[:, column], column, guess)
+    return result
+
+
+def _flat(matrix: Matrix, rows: np.ndarray, visible: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Visible entries as coordinates, 0 where there is none, and which coordinates count.
+
+    Each feature weighs the same: a vector's elements share its weight; two unlike codes
+    are at distance 1.
+    """
+    schema, encoded = matrix.schema, matrix.encoded
+    coordinates, counts = [], []
+    for column, feature in enumerate(schema.numeric):
+        values, observed = numeric_column(schema, encoded, column)
+        seen = observed[rows] & visible[:, column, None]
+        weight = np.sqrt(1 / feature.width)
+        coordinates.append(values[rows] * seen * weight)
+        counts.append(seen)
+    for c, feature in enumerate(schema.categorical):
+        codes = encoded.codes[rows, c]
+        seen = visible[:, len(schema.numeric) + c] & (codes >= 0)
+        one_hot = (codes[:, None] == np.arange(len(feature.codes))) & seen[:, None]
+        coordinates.append(one_hot / np.sqrt(2))
+        counts.append(np.repeat(seen[:, None], len(feature.codes), 1))
+    return (
+        np.concatenate(coordinates, 1).astype(np.float32),
+        np.concatenate(counts, 1).astype(np.float32),
+    )
+
+
+def neighbours(
+    matrix: Matrix, rows: np.ndarray, hidden: np.ndarray, training: np.ndarray
+) -> np.ndarray:
+    """Mean, or most frequent code, of the nearest training rows that have the feature.
+
+    The distance is over the features visible in both rows, scaled up by their share, as in
+    scikit-learn's KNNImputer.
+
+    Args:
+        matrix: The data.
+        rows: (n,) row numbers to predict for.
+        hidden: (n, features) bool.
+        training: Row numbers of the neighbours to choose from.
+    """
+    schema, encoded = matrix.schema, matrix.encoded
+    visible, known = encoded.present[rows] & ~hidden, encoded.present[training]
+    q, q_counts = _flat(matrix, rows, visible)
+    t, t_counts = _flat(matrix, training, known)
+    squared = (q * q) @ t_counts.T + q_counts @ (t * t).T - 2 * q @ t.T
+    shared = visible.astype(np.float32) @ known.astype(np.float32).T
+    distance = np.where(shared > 0, squared / np.maximum(shared, 1), np.inf)
+    result = np.full(hidden.shape, np.nan)
+    for column in np.flatnonzero(hidden.any(0)):
+        target, having = hidden[:, column], np.flatnonzero(known[:, column])
+        k = min(NEIGHBOURS, len(having))
+        near = np.argpartition(distance[np.ix_(target, having)], k - 1, axis=1)[:, :k]
+        near = training[having[near]]  # (targets, k)
+        if column < len(schema.numeric):
+            values, observed = numeric_column(schema, encoded, column)
+            seen = observed[near]
+            guess = (values[near] * seen).sum(1) / np.maximum(seen.sum(1), 1)
+        else:
+            c = column - len(schema.numeric)
+            votes = encoded.codes[near, c][:, :, None] == np.arange(
+                len(schema.categorical[c].codes)
+            )
+            guess = votes.sum(1).argmax(1)
+        result[:, column] = score(schema, encoded, rows, target, column, guess)
+    return result
+
+
+def _table(matrix: Matrix, rows: np.ndarray, visible: np.ndarray) -> np.ndarray:
+    """All features as trees take them: z-scores and codes, NaN where not visible."""
+    columns = []
+    for column in range(len(matrix.schema.numeric)):
+        values, observed = numeric_column(matrix.schema, matrix.encoded, column)
+        seen = observed[rows] & visible[:, column, None]
+        columns.append(np.where(seen, values[rows], np.nan))
+    codes = matrix.encoded.codes[rows].astype(np.float32)
+    seen = visible[:, len(matrix.schema.numeric) :] & (codes >= 0)
+    return np.concatenate([*columns, np.where(seen, codes, np.nan)], axis=1)
+
+
+def trees(
+    matrix: Matrix,
+    rows: np.ndarray,
+    trials: list[np.ndarray],
+    training: np.ndarray,
+    columns: list[int],
+    seed: int,
+) -> list[np.ndarray]:
+    """LightGBM, one model a feature, on all other features; trained under masks of the same ratio.
+
+    Args:
+        matrix: The data.
+        rows: (n,) row numbers to predict for.
+        trials: Of each trial (n, features) bool, the hidden entries.
+        training: Row numbers to learn from.
+        columns: Places of the features that get a model; the rest stays NaN.
+        seed: Of the training masks.
+    """
+    import lightgbm
+
+    schema, encoded = matrix.schema, matrix.encoded
+    results = [np.full(hidden.shape, np.nan) for hidden in trials]
+    known = encoded.present[training]
+    table = _table(matrix, training, known & ~hide(known, matrix.ratios, seed, training))
+    tests = [_table(matrix, rows, encoded.present[rows] & ~hidden) for hidden in trials]
+    widths = [f.width for f in schema.numeric] + [1] * len(schema.categorical)
+    cuts = np.cumsum([0, *widths])
+    codes = list(range(cuts[len(schema.numeric)], cuts[-1]))
+    parameters = {
+        "n_estimators": 100,
+        "num_leaves": 15,
+        "random_state": 0,
+        "deterministic": True,
+        "force_row_wise": True,
+        "n_jobs": 1,  # tables are small: threads cost more than they give
+        "verbose": -1,
+    }
+    for column in columns:
+        own = known[:, column]
+        x = table[own].copy()
+        x[:, cuts[column] : cuts[column + 1]] = np.nan
+        numeric = column < len(schema.numeric)
+        kind = lightgbm.LGBMRegressor if numeric else lightgbm.LGBMClassifier
+        if numeric:
+            y = numeric_column(schema, encoded, column)[0][training[own], 0]
+        else:
+            y = encoded.codes[training[own], column - len(schema.numeric)]
+        with warnings.catch_warnings():
+            # LightGBM names columns of an array by itself and then warns that arrays lack names.
+            warnings.filterwarnings("ignore", message="X does not have valid feature names")
+            model = kind(**parameters).fit(x, y, categorical_feature=codes)
+            for hidden, test, result in zip(trials, tests, results, strict=True):
+                target = hidden[:, column]
+                if target.any():
+                    guess = model.predict(test[target])
+                    guess = guess[:, None] if numeric else guess
+                    result[:, column] = score(schema, encoded, rows, target, column, guess)
+    return results

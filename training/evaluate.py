@@ -1,0 +1,280 @@
+"""How well a run restores hidden features of samples it never saw, beside baselines.
+
+Belongs here: the protocol, intervals, the report. Never here: training.
+
+Entries of the test split are hidden at random (the recipe's ratios, several trials); the model and
+each baseline restore the same entries from the same visible ones. Clusters (a site with its
+revisits and near neighbours) are resampled for the intervals, since rows of one cluster are not
+independent. Nothing is claimed without an interval.
+"""
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+from adapters.errors import TrainingError
+from training import baselines
+from training.data import Matrix, load
+from training.masks import hide
+from training.predict import Predictor
+from training.recipe import Recipe
+from training.runs import fingerprint, write_atomically, write_json
+
+TRIALS = 5
+TEST_ROWS = 800
+TRAINING_ROWS = 4000
+TREE_FEATURES = 16
+LEVEL = 0.9
+RESAMPLES = 1000
+_INTERVAL = (2.5, 97.5)
+
+Scores = dict[str, np.ndarray]
+"""By method, (trials, rows, features)."""
+
+
+def evaluate(run: Path, data: Path) -> dict:
+    """Measure a run; writes `evaluation.json` and `evaluation.md` into it.
+
+    Args:
+        run: Folder of a finished run.
+        data: The fused version it was trained on.
+
+    Returns:
+        Content of `evaluation.json`.
+
+    Raises:
+        TrainingError: The run is not finished, or was trained on other data.
+    """
+    predictor = Predictor(run)
+    described = json.loads((run / "meta.json").read_text(encoding="utf-8"))
+    if fingerprint(data) != described["data"]["fingerprint"]:
+        raise TrainingError(
+            "the run was trained on other data: its test split may be among them",
+            file=str(data),
+            remedy=f"use version {described['data']['version']}, or train again",
+        )
+    recipe = Recipe.model_validate(described["recipe"])
+    matrix = load(data, recipe.dataset)
+    seed = recipe.mask_seed + 3
+    rows = _some(matrix.rows("test"), TEST_ROWS, seed)
+    training = _some(matrix.rows("train"), TRAINING_ROWS, seed)
+    present = matrix.encoded.present[rows]
+    trials = [
+        hide(present, matrix.ratios, seed, trial * len(rows) + np.arange(len(rows)))
+        for trial in range(TRIALS)
+    ]
+    chosen = _tree_columns(matrix)
+    model = [_model(predictor, matrix, rows, hidden) for hidden in trials]
+    scores: Scores = {
+        "model": np.stack([errors for errors, _ in model]),
+        "mean": np.stack([baselines.means(matrix, rows, hidden) for hidden in trials]),
+        "neighbours": np.stack(
+            [baselines.neighbours(matrix, rows, hidden, training) for hidden in trials]
+        ),
+        "lightgbm": np.stack(baselines.trees(matrix, rows, trials, training, chosen, seed)),
+    }
+    covered = np.stack([inside for _, inside in model])
+    report = _report(matrix, rows, scores, covered, chosen, described, len(training))
+    write_json(run / "evaluation.json", report)
+    write_atomically(run / "evaluation.md", _readable(report))
+    return report
+
+
+def _some(rows: np.ndarray, most: int, seed: int) -> np.ndarray:
+    """At most so many rows, by a seeded choice, in order."""
+    if len(rows) <= most:
+        return rows
+    return np.sort(np.random.default_rng(seed).choice(rows, most, replace=False))
+
+
+def _tree_columns(matrix: Matrix) -> list[int]:
+    """Scalar features that LightGBM is fitted for: evenly spread over all of them."""
+    scalar = [i for i, f in enumerate(matrix.schema.numeric) if f.width == 1]
+    first = len(matrix.schema.numeric)
+    columns = np.array([*scalar, *range(first, first + len(matrix.schema.categorical))])
+    if len(columns) > TREE_FEATURES:
+        columns = columns[np.linspace(0, len(columns) - 1, TREE_FEATURES).round().astype(int)]
+    return columns.tolist()
+
+
+def _model(
+    predictor: Predictor, matrix: Matrix, rows: np.ndarray, hidden: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Scores of the model, and the share of each entry's elements inside its interval."""
+    schema, encoded = matrix.schema, matrix.encoded
+    out = predictor.forward(encoded, rows, hidden)
+    errors, inside = np.full(hidden.shape, np.nan), np.full(hidden.shape, np.nan)
+    column = 0
+    for mean, s in zip(out["mean"], out["log_variance"], strict=True):
+        for v in range(mean.shape[1]):
+            target = hidden[:, column]
+            guess = mean[target, v].numpy()
+            errors[:, column] = baselines.score(schema, encoded, rows, target, column, guess)
+            values, observed = baselines.numeric_column(schema, encoded, column)
+            factor = predictor.calibration.factor(schema.numeric[column].id, LEVEL)
+            half = np.exp(s[target, v].numpy() / 2)[:, None] * factor
+            seen = observed[rows[target]]
+            within = (np.abs(values[rows[target]] - guess) <= half) & seen
+            inside[target, column] = within.sum(1) / seen.sum(1)
+            column += 1
+    for c, logits in enumerate(out["logits"]):
+        target = hidden[:, column + c]
+        guess = logits[target].argmax(-1).numpy()
+        errors[:, column + c] = baselines.score(schema, encoded, rows, target, column + c, guess)
+    return errors, inside
+
+
+class _Bootstrap:
+    """Resampled clusters: how often each cluster counts in each resample."""
+
+    def __init__(self, cluster: np.ndarray, seed: int) -> None:
+        names, self.place = np.unique(cluster, return_inverse=True)
+        self.clusters = len(names)
+        self.weights = np.random.default_rng(seed).multinomial(
+            self.clusters, np.full(self.clusters, 1 / self.clusters), size=RESAMPLES
+        )
+
+    def mean(self, values: np.ndarray) -> dict:
+        """Mean of (trials, rows, columns) without NaN, with its interval."""
+        known = np.isfinite(values)
+        total, count = np.zeros(self.clusters), np.zeros(self.clusters)
+        np.add.at(total, self.place, np.where(known, values, 0.0).sum((0, 2)))
+        np.add.at(count, self.place, known.sum((0, 2)))
+        counts = self.weights @ count
+        resampled = (self.weights @ total)[counts > 0] / counts[counts > 0]
+        low, high = np.percentile(resampled, _INTERVAL)
+        return {
+            "value": float(total.sum() / count.sum()),
+            "low": float(low),
+            "high": float(high),
+            "entries": int(count.sum()),
+            "clusters": int((count > 0).sum()),
+        }
+
+
+def _compare(bootstrap: _Bootstrap, scores: Scores, columns: list[int], better_low: bool) -> dict:
+    """Each method's mean, and the model's difference from it on the entries both have."""
+    result: dict = {"methods": {}, "model_minus": {}}
+    for method, values in scores.items():
+        part = values[:, :, columns]
+        if not np.isfinite(part).any():
+            continue
+        result["methods"][method] = bootstrap.mean(part)
+        if method != "model":
+            difference = bootstrap.mean(scores["model"][:, :, columns] - part)
+            sign = 1 if better_low else -1
+            if sign * difference["value"] < 0 and difference["low"] * difference["high"] > 0:
+                verdict = "the model is better"
+            elif difference["low"] * difference["high"] > 0:
+                verdict = "the model is worse"
+            else:
+                verdict = "not distinguishable"
+            result["model_minus"][method] = difference | {"verdict": verdict}
+    return result
+
+
+def _report(
+    matrix: Matrix,
+    rows: np.ndarray,
+    scores: Scores,
+    covered: np.ndarray,
+    chosen: list[int],
+    described: dict,
+    training_rows: int,
+) -> dict:
+    schema = matrix.schema
+    bootstrap = _Bootstrap(matrix.cluster[rows], described["recipe"]["mask_seed"] + 4)
+    without_trees = {m: v for m, v in scores.items() if m != "lightgbm"}
+    numeric = list(range(len(schema.numeric)))
+    categorical = list(range(len(numeric), len(schema.features)))
+    kinds = {"numeric": (numeric, True), "categorical": (categorical, False)}
+    report: dict = {
+        "origin": described["origin"],
+        "data": described["data"],
+        "recipe": described["recipe"]["name"],
+        "code_version": described["code_version"],
+        "protocol": {
+            "measure": {
+                "numeric": "mean absolute error in z-scores of the training split",
+                "categorical": "share of right codes",
+            },
+            "trials": TRIALS,
+            "hidden_share": {
+                "numeric": described["recipe"]["dataset"]["numeric_mask"],
+                "categorical": described["recipe"]["dataset"]["categorical_mask"],
+            },
+            "test_rows": len(rows),
+            "test_rows_of": len(matrix.rows("test")),
+            "test_clusters": bootstrap.clusters,
+            "training_rows_of_baselines": training_rows,
+            "neighbours": baselines.NEIGHBOURS,
+            "lightgbm_features": [schema.features[c] for c in chosen],
+            "interval": f"95 %, {RESAMPLES} resamples of clusters",
+        },
+        "all_features": {},
+        "lightgbm_features": {},
+        "features": {},
+    }
+    for kind, (columns, better_low) in kinds.items():
+        if columns:
+            report["all_features"][kind] = _compare(bootstrap, without_trees, columns, better_low)
+        if fitted := [c for c in columns if c in chosen]:
+            report["lightgbm_features"][kind] = _compare(bootstrap, scores, fitted, better_low)
+        for c in columns:
+            if np.isfinite(scores["model"][:, :, c]).any():
+                report["features"][schema.features[c]] = {"class": kind} | _compare(
+                    bootstrap, scores, [c], better_low
+                )
+    if numeric:
+        report["interval_coverage"] = {"level": LEVEL} | bootstrap.mean(covered[:, :, numeric])
+    return report
+
+
+def _readable(report: dict) -> str:
+    """The report as Markdown."""
+    protocol = report["protocol"]
+    lines = [
+        f"# Restoring hidden features: {report['recipe']} on {report['origin']} data",
+        "",
+        f"Data version {report['data']['version']}; {protocol['test_rows']} of "
+        f"{protocol['test_rows_of']} test rows in {protocol['test_clusters']} clusters, "
+        f"{protocol['trials']} trials. Numeric: {protocol['measure']['numeric']} (less is better). "
+        f"Categorical: {protocol['measure']['categorical']} (more is better). "
+        f"Brackets: {protocol['interval']}.",
+    ]
+    if report["origin"] == "synthetic":
+        lines.append("Synthetic data: these numbers say nothing of real soils.")
+    titles = {
+        "all_features": "All features",
+        "lightgbm_features": "The features that LightGBM was fitted for",
+    }
+    for key, title in titles.items():
+        for kind, found in report[key].items():
+            lines += ["", f"## {title}, {kind}", "", "| method | value | model minus it | |"]
+            lines.append("|---|---|---|---|")
+            for method, value in found["methods"].items():
+                other = found["model_minus"].get(method)
+                difference = f"{_bracket(other)} | {other['verdict']}" if other else " | "
+                lines.append(f"| {method} | {_bracket(value)} | {difference} |")
+    if "interval_coverage" in report:
+        coverage = report["interval_coverage"]
+        lines += ["", f"Intervals of {coverage['level']:.0%} hold {_bracket(coverage)} of values."]
+    lines += [
+        "",
+        "## Each feature",
+        "",
+        "| feature | class | model | mean | neighbours | lightgbm |",
+    ]
+    lines.append("|---|---|---|---|---|---|")
+    for name, found in report["features"].items():
+        cells = [
+            _bracket(found["methods"].get(method))
+            for method in ("model", "mean", "neighbours", "lightgbm")
+        ]
+        lines.append(f"| {name} | {found['class']} | {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+def _bracket(value: dict | None) -> str:
+    return f"{value['value']:.3f} [{value['low']:.3f}, {value['high']:.3f}]" if value else ""
