@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from expectations.engine import Report
 
 BLOCKING, ADVISORY = "blocking_expectations", "advisory_expectations"
-AUDIT, BASELINES = "truth_recovered", "better_than_feature_mean"
+BASELINES = "better_than_feature_mean"
 
 
 def expectation_specs(key: dg.AssetKey) -> list[dg.AssetCheckSpec]:

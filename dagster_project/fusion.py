@@ -35,6 +35,12 @@ def matrix_key(group: str) -> dg.AssetKey:
     return dg.AssetKey([group, "feature_matrix"])
 
 
+def current_matrix(settings: Settings, group: str) -> Path:
+    """Folder of the group's matrix in use."""
+    place = settings.fused / group
+    return place / (place / "CURRENT").read_text(encoding="utf-8").strip()
+
+
 def fusion_assets(group: Group) -> list[dg.AssetsDefinition]:
     """All assets of a group up to its matrix, and the audit where the truth is known."""
     assets = [_samples(group), *(_aligned(group, source) for source in group.aligned)]
@@ -47,7 +53,7 @@ def fusion_assets(group: Group) -> list[dg.AssetsDefinition]:
 def _samples(group: Group) -> dg.AssetsDefinition:
     @dg.asset(
         key=samples_key(group.name),
-        deps=[std_key(source) for source in group.backbone],
+        deps=[std_key(source) for source in [*group.backbone, *group.regions]],
         group_name=group.name,
         description=f"{group.description}\n\nOne row is one sample: survey, place, depth.",
         kinds={"parquet", "polars"},
@@ -147,13 +153,19 @@ def _audit(group: Group) -> dg.AssetsDefinition:
     def audit(settings: dg.ResourceParam[Settings]) -> dg.MaterializeResult:
         from fusion.audit import audit as audit_against_truth
 
-        current = settings.fused / group.name
-        folder = current / (current / "CURRENT").read_text(encoding="utf-8").strip()
+        folder = current_matrix(settings, group.name)
         with refusal():
             report = audit_against_truth(folder, settings.truth_root)
         return dg.MaterializeResult(
             data_version=dg.DataVersion(folder.name),
-            metadata={"report": dg.MetadataValue.json(report)},
+            metadata={
+                "summary": dg.MetadataValue.json(report["summary"]),
+                "features": rendering.table(report["features"]),
+                "faults": rendering.table(report["faults"]),
+                "positions": dg.MetadataValue.json(report["positions"]),
+                "regions": dg.MetadataValue.json(report["regions"]),
+                "peak_memory_mb": rendering.peak_memory_mb(),
+            },
         )
 
     return audit

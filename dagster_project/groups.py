@@ -24,6 +24,11 @@ class Group:
         return [spec.id for spec in self.specs if spec.sample]
 
     @property
+    def regions(self) -> list[str]:
+        """Source that tells samples their administrative region, where their survey does not."""
+        return [spec.id for spec in self.specs if spec.id == "nuts_2016"]
+
+    @property
     def aligned(self) -> list[str]:
         """Sources that are brought to the samples."""
         return [s.id for s in self.specs if s.fuse.join not in ("backbone", "none")]

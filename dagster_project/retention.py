@@ -40,6 +40,8 @@ def collect(settings: Settings, *, dry_run: bool = False) -> list[tuple[str, int
             "standardised pixels": _old(settings.std.glob("*"), settings, _used_pixels(settings)),
             "feature matrices": _old(settings.fused.glob("*"), settings, _current(settings.fused)),
             "training runs": _old(settings.runs.glob("*"), settings, _current(settings.runs)),
+            # No step is underway: what lies here was left by killed ones, or is made again.
+            "temporary files": list(settings.scratch.glob("*")),
         }
         found = [(name, len(paths), sum(map(_size, paths))) for name, paths in places.items()]
         if not dry_run:
@@ -82,14 +84,14 @@ def _used_pixels(settings: Settings) -> set[Path]:
 def _old_locks(settings: Settings) -> list[Path]:
     gone = []
     for folder in sorted(p for p in settings.archive.glob("*") if p.name != "objects"):
-        active = folder / "ACTIVE"
-        used = active.read_text(encoding="utf-8").strip() if active.is_file() else None
+        pointers = (folder / name for name in ("ACTIVE", "NEXT"))
+        used = {p.read_text(encoding="utf-8").strip() for p in pointers if p.is_file()}
         locks = {path: json.loads(path.read_text()) for path in folder.glob("*.lock.json")}
         newest_first = sorted(locks, key=lambda p: locks[p]["retrieved_at"], reverse=True)
         gone += [
             path
             for path in newest_first[settings.keep_versions :]
-            if path.name.removesuffix(".lock.json") != used
+            if path.name.removesuffix(".lock.json") not in used
         ]
     return gone
 

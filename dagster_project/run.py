@@ -48,6 +48,7 @@ class Outcome:
 
     made: list[str] = field(default_factory=list)
     failed: dict[str, str] = field(default_factory=dict)
+    on_purpose: set[str] = field(default_factory=set)
     seconds: dict[str, float] = field(default_factory=dict)
 
     @property
@@ -56,17 +57,16 @@ class Outcome:
         return {
             key.split("/")[1]: reason
             for key, reason in self.failed.items()
-            if key.split("/")[0] in ("raw", "std")
+            if self._is_refusal(key)
         }
 
     @property
     def broken(self) -> dict[str, str]:
-        """Steps that failed although they had what they need."""
-        return {
-            key: reason
-            for key, reason in self.failed.items()
-            if key.split("/")[0] not in ("raw", "std")
-        }
+        """Steps that failed for another reason than a source's files."""
+        return {k: reason for k, reason in self.failed.items() if not self._is_refusal(k)}
+
+    def _is_refusal(self, key: str) -> bool:
+        return key in self.on_purpose and key.split("/")[0] in ("raw", "std")
 
 
 def run(settings: Settings, progress: Progress | None = None) -> Outcome:
@@ -89,9 +89,9 @@ def run(settings: Settings, progress: Progress | None = None) -> Outcome:
 
 
 def _write_twin(settings: Settings) -> None:
-    from adapters.twin import write_twin
+    from adapters.twin import write
 
-    write_twin(settings)
+    write(settings)
 
 
 def _make_all(
@@ -156,6 +156,8 @@ def _make(
             outcome.failed.pop(name, None)
         elif event.is_step_failure:
             outcome.failed[name] = _reason(event)
+            if event.step_failure_data.user_failure_data:
+                outcome.on_purpose.add(name)
         elif event.is_step_skipped:
             # A step is also skipped after one that had nothing to make, and that is no failure.
             parents = graph.get(dg.AssetKey(name.split("/"))).parent_keys

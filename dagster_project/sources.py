@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from adapters.errors import SoilmeldError, ValidationError
+from adapters.errors import SoilmeldError
 from adapters.settings import Settings
 from adapters.spec import SourceSpec
 from dagster_project import automation, checks, rendering
@@ -138,16 +138,16 @@ def _std(spec: SourceSpec) -> dg.AssetsDefinition:
     def std(
         settings: dg.ResourceParam[Settings],
     ) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
-        from adapters.archive import active
+        from adapters.archive import candidate
         from adapters.standardise import standardise
         from expectations.engine import data_docs
-        from expectations.gate import commit_if_valid
+        from expectations.gate import RefusedError, commit_if_valid
 
         with refusal():
-            standard = standardise(spec, active(spec, settings), settings)
+            standard = standardise(spec, candidate(spec, settings), settings)
         try:
             report = commit_if_valid(standard, settings)
-        except ValidationError as error:
+        except RefusedError as error:
             yield from checks.expectation_results(error.report, None)
             raise dg.Failure(
                 str(error), metadata=_about_error(error), allow_retries=False

@@ -19,6 +19,8 @@ from adapters.store import read_only
 if TYPE_CHECKING:
     from dagster_project.run import Outcome
 
+_FILE_WIDTH = 160
+
 
 def show(settings: Settings, outcome: "Outcome", seconds: float) -> bool:
     """Print the summary.
@@ -32,6 +34,9 @@ def show(settings: Settings, outcome: "Outcome", seconds: float) -> bool:
         Is there at least one feature matrix?
     """
     console = Console(highlight=False, soft_wrap=True)
+    if not console.is_terminal:
+        # A file or a log has no edge to fold at.
+        console.width = _FILE_WIDTH
     folders = _matrices(settings)
     if (settings.published / settings.store.name).is_file():
         _sources(console, settings)
@@ -71,7 +76,7 @@ def _sources(console: Console, settings: Settings) -> None:
         ).fetchall()
     table = Table(title="Standardised sources", title_justify="left", box=None)
     for name in ("source", "group", "origin", "licence"):
-        table.add_column(name)
+        table.add_column(name, overflow="fold")
     for name in ("rows", "flags", "checks passed", "advisory not passed"):
         table.add_column(name, justify="right")
     for source, group, origin, rows, flags, licence, passed, failed in sources:
@@ -94,8 +99,30 @@ def _matrix(console: Console, settings: Settings, group: str, folder: Path) -> N
         ).fetchone()[0]
     console.print(
         f"\n[bold]{group.upper()}[/bold]  {rows:,} samples, {len(features):,} features "
-        f"({elements:,} with array elements)"
+        f"({elements:,} with array elements), origin {dictionary['origin']}"
     )
+    for current in sorted(settings.runs.glob(f"*-{group}/CURRENT")):
+        run = current.parent / current.read_text(encoding="utf-8").strip()
+        if (run / "evaluation.json").is_file():
+            _evaluation(console, run / "evaluation.json")
+
+
+def _evaluation(console: Console, file: Path) -> None:
+    report = json.loads(file.read_text(encoding="utf-8"))
+    protocol = report["protocol"]
+    console.print(
+        f"  {report['recipe']} beside its baselines on {protocol['test_rows']} held-back samples "
+        f"in {protocol['test_clusters']} clusters of sites ({report['origin'].upper()} data; "
+        f"{protocol['interval']})"
+    )
+    for subset in ("all_features", "lightgbm_features"):
+        for kind, found in report[subset].items():
+            methods = ", ".join(
+                f"{method} {value['value']:.3f} [{value['low']:.3f}, {value['high']:.3f}]"
+                for method, value in found["methods"].items()
+            )
+            name = f"{kind}, {subset.replace('_', ' ')}: {protocol['measure'][kind]}"
+            console.print(f"    {name}\n      {methods}")
 
 
 def _failures(console: Console, outcome: "Outcome") -> None:

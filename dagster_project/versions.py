@@ -40,12 +40,15 @@ def upstream_version(spec: SourceSpec, settings: Settings) -> str:
     """Version of what lies upstream, cheap to look at often.
 
     Returns:
-        The version of the package that ships the source, and names, sizes and modification times
-        of the files in its inbox; `absent` where there is neither.
+        Digest of the version of the package that ships the source, of names, sizes and modification
+        times of the files in its inbox, and of whether a person asked for own files in the twin's
+        place; `absent` where there is neither package nor file.
     """
     parts = []
     if spec.access.package:
         parts.append(f"{spec.access.package} {package_version(spec.access.package)}")
+    if (settings.archive / spec.id / "REPLACE_TWIN").is_file():
+        parts.append("replace twin")
     inbox = settings.raw / spec.id
     for path in sorted(inbox.rglob("*")):
         if path.is_file():

@@ -1,0 +1,203 @@
+"""The assets of one group's model: trained by itself when the matrix changed, then evaluated.
+
+Belongs here: starting the training command through Dagster Pipes, and showing how it goes.
+Never here: training or evaluating (`training`).
+"""
+
+import contextlib
+import json
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+
+import dagster as dg
+import psutil
+
+from adapters.errors import TrainingError
+from adapters.settings import Settings
+from dagster_project import automation, checks, rendering
+from dagster_project.fusion import current_matrix, matrix_key
+from dagster_project.groups import Group
+from dagster_project.sources import refusal
+from training.recipe import load_recipe
+from training.runs import code_version, run_folder
+
+OWNERS = ["team:models"]
+RECIPE = "soilformer"
+_POLL_S = 0.5
+# Runs a command with its output in a file, and has Linux end it when this process ends, be it by
+# SIGKILL: a training job whose Dagster run is gone would hold its lock against the next.
+_PR_SET_PDEATHSIG = 1  # linux/prctl.h
+_ATTACHED = (
+    "import ctypes, os, signal, sys\n"
+    "log = os.open(sys.argv[1], os.O_WRONLY | os.O_CREAT | os.O_TRUNC)\n"
+    "os.dup2(log, 1); os.dup2(log, 2)\n"
+    "if sys.platform == 'linux':\n"
+    f"    ctypes.CDLL(None).prctl({_PR_SET_PDEATHSIG}, signal.SIGKILL)\n"
+    "os.execv(sys.argv[2], sys.argv[2:])\n"
+)
+_LOG_TAIL = 3000
+
+
+def model_key(group: str) -> dg.AssetKey:
+    """Key of the model trained on a group's matrix."""
+    return dg.AssetKey([group, RECIPE])
+
+
+def training_assets(group: Group) -> list[dg.AssetsDefinition]:
+    """The model of a group and its evaluation."""
+    return [_model(group), _evaluation(group)]
+
+
+def _code() -> str:
+    return f"{code_version()[:16]}-{load_recipe(RECIPE).digest[:16]}"
+
+
+def _model(group: Group) -> dg.AssetsDefinition:
+    matrix, key = matrix_key(group.name), model_key(group.name)
+
+    @dg.asset(
+        key=key,
+        deps=[matrix],
+        group_name=group.name,
+        description=f"{group.description}\n\nSoilFormer, trained on the group's matrix by a "
+        "DeepSpeed job of its own; a job that was killed continues at its last checkpoint.",
+        kinds={"pytorch", "deepspeed"},
+        owners=OWNERS,
+        automation_condition=automation.on_new_data([matrix]),
+        code_version=_code(),
+    )
+    def soilformer(
+        context: dg.AssetExecutionContext,
+        settings: dg.ResourceParam[Settings],
+        pipes: dg.ResourceParam[dg.PipesSubprocessClient],
+    ) -> Iterator[dg.AssetObservation | dg.MaterializeResult]:
+        from training.launch import launch
+
+        reported: list[dg.MaterializeResult] = []
+
+        def through_pipes(command: list[str], environment: dict[str, str]) -> None:
+            log = run / "worker.log"
+            attached = [sys.executable, "-c", _ATTACHED, str(log), *command]
+            try:
+                done = pipes.run(context=context, command=attached, env=environment)
+            except dg.DagsterPipesExecutionError as error:
+                raise TrainingError(
+                    f"the job failed:\n{log.read_text('utf-8', errors='replace')[-_LOG_TAIL:]}",
+                    file=str(log),
+                    remedy="correct the cause and run again: it goes on from its last checkpoint",
+                ) from error
+            reported.append(done.get_materialize_result())
+
+        with refusal():
+            data = current_matrix(settings, group.name)
+            run = run_folder(load_recipe(RECIPE), data, settings.runs)
+            with ThreadPoolExecutor(1) as pool, _ended_with_us():
+                job = pool.submit(
+                    launch, RECIPE, data, settings.runs, settings.training_ranks, through_pipes
+                )
+                for line in _lines(run / "metrics.jsonl", job):
+                    yield dg.AssetObservation(key, metadata=_numbers(line))
+                run = job.result()
+        metadata = reported[0].metadata if reported else {}
+        yield dg.MaterializeResult(
+            data_version=dg.DataVersion(run.name),
+            metadata={**metadata, "peak_memory_mb": rendering.peak_memory_mb()},
+        )
+
+    return soilformer
+
+
+def _lines(path: Path, job: Future) -> Iterator[dict[str, object]]:
+    """Lines of a growing file, as they are written, until the job is done."""
+    seen = len(path.read_text(encoding="utf-8").splitlines()) if path.is_file() else 0
+    while True:
+        ended = job.done()
+        if path.is_file():
+            whole = [s for s in path.read_text(encoding="utf-8").splitlines(True) if s[-1] == "\n"]
+            yield from (json.loads(line) for line in whole[seen:])
+            # A job that continues first drops what lies beyond its checkpoint.
+            seen = len(whole)
+        if ended:
+            return
+        time.sleep(_POLL_S)
+
+
+def _numbers(line: dict[str, object]) -> dict[str, object]:
+    split = line.pop("split")
+    return {
+        name if name in ("samples", "epoch") else f"{split}_{name}": value
+        for name, value in line.items()
+    }
+
+
+@contextlib.contextmanager
+def _ended_with_us() -> Iterator[None]:
+    """End the training job where this step is interrupted."""
+    try:
+        yield
+    except BaseException:
+        for child in psutil.Process().children(recursive=True):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                if "training.train" in child.cmdline():
+                    child.terminate()
+        raise
+
+
+def _evaluation(group: Group) -> dg.AssetsDefinition:
+    model, key = model_key(group.name), dg.AssetKey([group.name, f"{RECIPE}_evaluation"])
+
+    @dg.asset(
+        key=key,
+        deps=[model],
+        group_name=group.name,
+        description="Error on masked features beside the feature mean, nearest neighbours and "
+        "LightGBM, on the same rows and masks, on sites that training never saw.",
+        kinds={"pytorch", "lightgbm"},
+        owners=OWNERS,
+        automation_condition=automation.on_new_data([model]),
+        code_version=_code(),
+        check_specs=[
+            dg.AssetCheckSpec(
+                checks.BASELINES,
+                asset=key,
+                description="Is the model's error on numeric features below that of their mean?",
+            )
+        ],
+    )
+    def evaluation(settings: dg.ResourceParam[Settings]) -> dg.MaterializeResult:
+        from training.evaluate import evaluate
+
+        with refusal():
+            data = current_matrix(settings, group.name)
+            run = run_folder(load_recipe(RECIPE), data, settings.runs)
+            report = evaluate(run, data)
+        return dg.MaterializeResult(
+            data_version=dg.DataVersion(run.name),
+            metadata={
+                "origin": report["origin"],
+                "report": dg.MetadataValue.md((run / "evaluation.md").read_text("utf-8")),
+                **{
+                    f"{kind}_{method}": value["value"]
+                    for kind, found in report["all_features"].items()
+                    for method, value in found["methods"].items()
+                },
+                "peak_memory_mb": rendering.peak_memory_mb(),
+            },
+            check_results=[_better_than_mean(report)],
+        )
+
+    return evaluation
+
+
+def _better_than_mean(report: dict) -> dg.AssetCheckResult:
+    difference = report["all_features"]["numeric"]["model_minus"]["mean"]
+    return dg.AssetCheckResult(
+        passed=difference["value"] < 0,
+        check_name=checks.BASELINES,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=difference["verdict"],
+        metadata={name: difference[name] for name in ("value", "low", "high", "entries")},
+    )

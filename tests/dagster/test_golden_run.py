@@ -1,0 +1,125 @@
+"""The whole main job on the tiny twin and the open data: once, again, and killed half-way."""
+
+import hashlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from adapters.settings import Settings, process_environment
+from dagster_project import definitions, summary
+from dagster_project import run as main_job
+
+ROOT = Path(__file__).parent.parent.parent
+TIMEOUT_S = 400
+
+
+def settings_in(root: Path) -> Settings:
+    return Settings(data_root=root / "data", truth_root=root / "truth", twin_size="tiny")
+
+
+def fingerprint(settings: Settings) -> dict[str, str]:
+    """Hash of every published table, and the version of every matrix."""
+    found = {}
+    with duckdb.connect(str(settings.published / "soilmeld.duckdb"), read_only=True) as store:
+        tables = store.execute(
+            "select table_name from duckdb_tables() where schema_name = 'std' order by 1"
+        ).fetchall()
+        for (table,) in tables:
+            rows = store.execute(f'select * from std."{table}"').pl()
+            found[table] = hashlib.sha256(rows.write_json().encode()).hexdigest()
+    for current in sorted(settings.fused.glob("*/CURRENT")):
+        found[f"matrix {current.parent.name}"] = current.read_text(encoding="utf-8").strip()
+    return found
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[Settings, main_job.Outcome]:
+    """A run that nothing interrupted."""
+    settings = settings_in(tmp_path_factory.mktemp("whole"))
+    return settings, main_job.run(settings)
+
+
+def test_nothing_fails(whole: tuple[Settings, main_job.Outcome]) -> None:
+    assert whole[1].failed == {}
+
+
+def test_every_group_that_has_sources_is_built(whole: tuple[Settings, main_job.Outcome]) -> None:
+    settings, outcome = whole
+    assert {p.parent.name for p in settings.fused.glob("*/CURRENT")} == {"synthetic", "open"}
+    assert {key for key in outcome.made if key.endswith("soilformer_evaluation")} == {
+        "synthetic/soilformer_evaluation",
+        "open/soilformer_evaluation",
+    }
+    assert "published" in outcome.made
+
+
+def test_a_second_run_makes_nothing_and_is_quick(
+    whole: tuple[Settings, main_job.Outcome], capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings, _ = whole
+    begun = time.perf_counter()
+    again = main_job.run(settings)
+    assert again.made == []
+    assert again.failed == {}
+    assert time.perf_counter() - begun < 20
+    assert summary.show(settings, again, 1.0)
+    shown = capsys.readouterr().out
+    for told in ("nothing had changed", "SYNTHETIC", "OPEN", "CC BY-SA 4.0", "baseline"):
+        assert told in shown
+
+
+def kill_when(settings: Settings, place: Path) -> int:
+    """Start the main job, kill it as soon as a place exists, and return its exit code."""
+    environment = process_environment(
+        SOILMELD_DATA_ROOT=str(settings.data_root),
+        SOILMELD_TRUTH_ROOT=str(settings.truth_root),
+        SOILMELD_TWIN_SIZE=settings.twin_size,
+    )
+    with subprocess.Popen(
+        [sys.executable, "-m", "dagster_project.run"],
+        cwd=ROOT,
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    ) as process:
+        deadline = time.monotonic() + TIMEOUT_S
+        while process.poll() is None and not list(place.parent.glob(place.name)):
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        os.killpg(process.pid, signal.SIGKILL)
+        return process.wait()
+
+
+def test_killed_and_run_again_ends_as_if_nothing_had_been(
+    whole: tuple[Settings, main_job.Outcome], tmp_path: Path
+) -> None:
+    settings = settings_in(tmp_path)
+    # While the first sources are committed, then while the matrix is built, then while training.
+    places = (settings.store, settings.fused / "synthetic" / "*", settings.runs / "*" / "*")
+    for place in places:
+        assert kill_when(settings, place) == -signal.SIGKILL
+    outcome = main_job.run(settings)
+    assert outcome.failed == {}
+    assert fingerprint(settings) == fingerprint(whole[0])
+    assert main_job.run(settings).made == []
+
+
+def test_the_truth_is_read_by_the_audit_alone(
+    whole: tuple[Settings, main_job.Outcome], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before, _ = whole
+    settings = settings_in(tmp_path).model_copy(update={"twin": False})
+    shutil.copytree(before.raw, settings.raw)
+    monkeypatch.setattr(definitions, "training_assets", lambda group: [])
+    outcome = main_job.run(settings)
+    assert not settings.truth_root.exists()
+    assert list(outcome.failed) == ["synthetic/audit"]
+    assert fingerprint(settings) == fingerprint(before)
