@@ -103,21 +103,23 @@ def sample_points(
         ).with_columns(
             pl.col("sample_id").cast(pl.String), nuts_2=_regions(present, lon, lat, usable)
         )
-        values, contributions, distances = pl.DataFrame(), {}, {}
+        columns: dict[str, pl.Series] = {}
+        contributions: dict[str, list[Contribution]] = {}
+        distances: dict[str, pl.Series] = {}
         for id_, source in asked.items():
             found = bring(source, at, settings.data_root, settings.threads, REACH_M)
             features = [f"{id_}.{c.name}" for c in source.features]
             kept = [f for f in features if found[f].null_count() < found.height]
             if source.spec.fuse.join in ("nearest", "backbone") and kept:
                 distances[id_] = found["distance_m"]
-                found = found.with_columns(pl.col("distance_m").alias(f"{id_}.distance_m"))
-                values = values.hstack([found[f"{id_}.distance_m"]])
-            values = values.hstack(found.select(kept))
+                columns[f"{id_}.distance_m"] = found["distance_m"]
+            columns |= found.select(kept).to_dict()
             contributions |= {
                 f"{id_}.{c.name}": [Contribution(source, c)]
                 for c in source.features
                 if f"{id_}.{c.name}" in kept
             }
+        values = pl.DataFrame(columns)
         # Everything that needs the open store happens in here.
         made = records(values, contributions, pl.Series(["points"] * at.height), distances, "user")
         origins = {id_: source.origin for id_, source in asked.items()}
