@@ -4,8 +4,8 @@ Belongs here: matching headers, missing and below-detection texts, numbers, code
 plausible ranges. Never here: opening files; anything that needs a second column or table.
 """
 
+import dataclasses
 import difflib
-import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -21,6 +21,9 @@ from adapters.units import Conversion, conversion
 
 # '< LOD', '<LOD', '< LOD>', '<LOQ', '<0.0', '< 10', '<5': as LUCAS 2018 and its add-ons write them.
 BELOW_DETECTION = r"(?i)^<\s*(?:lod|loq|dl|([0-9]+(?:[.,][0-9]+)?))\s*>?$"
+_CELLS_AT_ONCE = 2_000_000
+# Between row number and header while the elements of an array stand one below the other.
+_OF = " of "
 _YES, _NO = ("1", "true", "t", "yes", "y"), ("0", "false", "f", "no", "n")
 # Typed dates of workbooks and dbf tables arrive as this text, whatever date_format says.
 _TYPED_DATE = r"^\d{4}-\d{2}-\d{2}(?:[ T].*)?$"
@@ -126,21 +129,27 @@ def parse_table(spec: SourceSpec, name: str, native: NativeTable) -> Parsed:
     if native.geometry is not None:
         columns.append(native.geometry)
     for column in wanted:
-        parse = functools.partial(_PARSERS[column.kind], spec, table, column, native)
         elements = [
-            pl.Series("", [None] * len(native.rows), dtype=pl.String)
+            pl.Series([None] * len(native.rows), dtype=pl.String)
             if place is None
             else native.cells[place]
             for place in places[column.name]
         ]
         by = _conversion_of(spec, table, column, native, elements, flags)
         values = []
-        for place, text in zip(places[column.name], elements, strict=True):
-            value, flagged = parse(text.alias("text"), by)
-            values.append(value)
-            if column.is_array and place is not None:
-                flagged = _in_detail(flagged, native.headers[int(place)])
-            flags.append(flagged)
+        # Elements of an array go through together: thousands of short columns would be slow.
+        step = max(1, _CELLS_AT_ONCE // max(1, len(native.rows)))
+        for start in range(0, len(elements), step):
+            some = elements[start : start + step]
+            below = native
+            if len(elements) > 1:
+                below = _one_below_the_other(native, places[column.name][start : start + step])
+            text = pl.concat([e.rename("text") for e in some])
+            value, flagged = _PARSERS[column.kind](spec, table, column, below, text, by)
+            values += [
+                value.slice(i * len(native.rows), len(native.rows)) for i in range(len(some))
+            ]
+            flags.append(_in_detail(flagged) if len(elements) > 1 else flagged)
         columns.append(_packed(values, column))
         records.append(record(spec, column, by))
     stacked = pl.concat([f for f in flags if f.height] or [pl.DataFrame(schema=FLAGS_SCHEMA)])
@@ -168,9 +177,10 @@ def match_headers(spec: SourceSpec, name: str, native: NativeTable) -> dict[str,
             found[column.name] = [str(i) for i in range(len(native.headers)) if str(i) not in taken]
             used.update(map(str, found[column.name]))
             continue
+        is_array = column.is_array
         spellings = zip(column.natives, *map(expand_braces, column.aliases), strict=False)
         found[column.name] = []
-        for spelling in spellings if column.is_array else [(column.native, *column.aliases)]:
+        for spelling in spellings if is_array else [(column.native, *column.aliases)]:
             at = list(dict.fromkeys(p for s in spelling for p in by_header.get(_plain(s), [])))
             if len(at) > 1:
                 raise ReadError(
@@ -283,10 +293,19 @@ def _flags(
     )
 
 
-def _in_detail(flags: pl.DataFrame, header: str) -> pl.DataFrame:
-    """Flags of one element of an array say which."""
-    said = pl.concat_str(pl.lit(header), "detail", separator=": ", ignore_nulls=True)
-    return flags.with_columns(detail=said)
+def _one_below_the_other(native: NativeTable, at: Sequence[str | None]) -> NativeTable:
+    """The table with its rows once for each element, each row number followed by the header."""
+    rows = native.rows.cast(pl.String)
+    named = ["" if place is None else native.headers[int(place)] for place in at]
+    return dataclasses.replace(native, rows=pl.concat([rows + _OF + name for name in named]))
+
+
+def _in_detail(flags: pl.DataFrame) -> pl.DataFrame:
+    """Flags of the elements of an array say which element they are of."""
+    parts = pl.col("row_ref").str.split_exact(_OF, 1)
+    header = parts.struct[1]
+    said = pl.concat_str(header, "detail", separator=": ", ignore_nulls=True)
+    return flags.with_columns(row_ref=parts.struct[0], detail=said)
 
 
 def _packed(values: list[pl.Series], column: Column) -> pl.Series:

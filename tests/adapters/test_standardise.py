@@ -580,3 +580,17 @@ def test_crs_is_compared_by_place(settings: Settings, tmp_path: Path) -> None:
     assert "file map.shp" in str(caught.value)
     with pytest.raises(ReadError, match="no CRS: the file states none"):
         _map(settings, _layer(tmp_path / "bare", None), None)
+
+
+def test_elements_of_an_array_are_told_apart(settings: Settings) -> None:
+    said = [text("id"), column("b", native="B {1..2}", maximum=9)]
+    made = _run(settings, said, "id,B 1,B 2\nx,1,10\ny,20,2\n")
+    assert made.table["b"].to_list() == [[1, None], [None, 2]]
+    found = made.flags.sort("row_ref").select("row_ref", "column", "value", "detail").rows()
+    assert found == [
+        ("t.csv#2", "b", 10.0, "B 2: outside -inf to 9 1"),
+        ("t.csv#3", "b", 20.0, "B 1: outside -inf to 9 1"),
+    ]
+    with pytest.raises(ReadError, match="no number in 1 of 4 rows") as caught:
+        _run(settings, said, "id,B 1,B 2\nx,1,10\ny,z,2\n")
+    assert "row 3 of B 1" in str(caught.value)
