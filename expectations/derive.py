@@ -122,7 +122,7 @@ def _table(standard: "Standard") -> list["Expectation"]:
     for record in standard.columns:
         column = spec.column(record.name)
         if record.name in table.columns:
-            derived += _values(spec, column, record, table)
+            derived += _values(standard, column, record)
     derived += _flagged(standard)
     for rule in spec.rules:
         derived.append(_rule(rule, standard))
@@ -219,26 +219,26 @@ def _time(spec: SourceSpec) -> list["Expectation"]:
     return derived
 
 
-def _values(
-    spec: SourceSpec, column: Column, record: "ColumnRecord", table: pl.DataFrame
-) -> list["Expectation"]:
+def _values(standard: "Standard", column: Column, record: "ColumnRecord") -> list["Expectation"]:
     import great_expectations.expectations as gxe
 
     from expectations.custom import ExpectArrayValuesToBeBetween
 
+    spec, dtype = standard.spec, standard.table.schema[column.name]
     derived: list[Expectation] = []
-    if column.required:
+    explained = standard.flags.filter(column=column.name, flag="below_detection")
+    if column.required and explained.is_empty():
         derived.append(
             gxe.ExpectColumnProportionOfNonNullValuesToBeBetween(
                 column=column.name,
                 min_value=0,
                 strict_min=True,
-                **_meta("a required column holds nothing: " + _READ_REMEDY, blocking=False),
+                **_meta("a required column holds nothing: " + _READ_REMEDY),
             )
         )
     if column.kind == "numeric":
         low, high = canonical_range(column, record)
-        if isinstance(table.schema[column.name], pl.List | pl.Array):
+        if isinstance(dtype, pl.List | pl.Array):
             known = column.is_array and column.native != "*"
             length = len(column.natives) if known else None
             derived.append(

@@ -266,12 +266,15 @@ def test_an_exception_in_a_check_is_a_failure_with_its_reason(good):
 
 
 def test_blobs_arrays_and_empty_columns(good):
-    blob = changed(good, geometry=pl.lit(b"\x00\x01"), ph=pl.lit(None, pl.Float64))
+    blob = changed(good, geometry=pl.lit(b"\x00\x01"))
+    assert blob.table["note"].is_null().all()
     report = validate(blob)
     assert report.success, report.readable()
-    assert [(w.expectation, w.column) for w in report.warnings] == [
+    empty = changed(blob, ph=pl.lit(None, pl.Float64))
+    assert [(r.expectation, r.column) for r in validate(empty).refusals] == [
         ("expect_column_proportion_of_non_null_values_to_be_between", "ph")
     ]
+    assert validate(with_flags(empty, "ph", "below_detection", 200)).success
 
 
 def test_data_docs_are_one_page_a_source(good, tmp_path):
