@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 import polars as pl
 
-from adapters.columns import ColumnRecord, canonical_unit
+from adapters.columns import canonical_unit
 from adapters.errors import ReadError, SpecError
 from adapters.rules import FLAGS_SCHEMA, inside, no_flags, position_disagreement, swapped
 from adapters.spec import SourceSpec, Time
@@ -156,9 +156,7 @@ def _suspect(
     )
 
 
-def sink(
-    spec: SourceSpec, table: pl.DataFrame, records: Sequence[ColumnRecord]
-) -> tuple[pl.DataFrame, pl.DataFrame]:
+def sink(spec: SourceSpec, table: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Depth interval of the rows in cm: `depth_top, depth_bottom` (n rows), and flags.
 
     Rows whose label is not among the declared ones have no depth and are flagged.

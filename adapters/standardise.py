@@ -92,7 +92,7 @@ def standardise(spec: SourceSpec, raw: RawVersion, settings: Settings) -> Standa
     }
     native_table = table["__table"]
     placed, suspect = locate(spec, table, flags)
-    sunk, depthless = sink(spec, table, list(records.values()))
+    sunk, depthless = sink(spec, table)
     dated = when(spec, table, native_table)
     origin = pl.Series("origin", [raw.origin], dtype=pl.String).new_from_index(0, table.height)
     extra = [c for frame in (placed, sunk, dated) for c in frame]
