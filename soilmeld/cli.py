@@ -66,6 +66,15 @@ def _print(frame, title: str, limit: int | None = None) -> None:
         console.print(f"{shown.height} of {frame.height:,} rows; --out writes all of them")
 
 
+def _told(rows: str, frame, dictionary: dict[str, dict], path: Path) -> None:
+    """Say what was written, what origin its values have, and whose they are."""
+    records = [dictionary[name] for name in frame.columns if name in dictionary]
+    origins = ", ".join(sorted({record["origin"] for record in records}))
+    console.print(f"{frame.height:,} {rows} x {len(records)} features ({origins}) -> {path}")
+    for attribution in sorted({a for record in records for a in record["attributions"]}):
+        console.print(f"  {attribution}", markup=False)
+
+
 @app.command()
 def run(settings_file: SettingsFile = None) -> None:
     """Build everything from the files at hand; a second run does only what changed.
@@ -165,12 +174,12 @@ def query(
         _print(frame.select(*keep, *(feature or [])), f"Samples of group {group}", limit=20)
         return
     dictionary = data.dictionary(group)
-    path = export(frame, dictionary, out, redistributable=redistributable)
-    told = [dictionary[name] for name in frame.columns if name in dictionary]
-    origins = ", ".join(sorted({record["origin"] for record in told}))
-    console.print(f"{frame.height:,} samples x {len(told)} features, {origins} -> {path}")
-    for attribution in sorted({a for record in told for a in record["attributions"]}):
-        console.print(f"  {attribution}", markup=False)
+    _told(
+        "samples",
+        frame,
+        dictionary,
+        export(frame, dictionary, out, redistributable=redistributable),
+    )
 
 
 @app.command()
@@ -191,8 +200,7 @@ def sample(
     data = _open(settings_file)
     with console.status("sampling every source"):
         frame, dictionary = sample_points(data.settings, read_points(points), x=x, y=y, crs=crs)
-    path = export(frame, dictionary, out)
-    console.print(f"{frame.height:,} points x {len(dictionary)} features -> {path}")
+    _told("points", frame, dictionary, export(frame, dictionary, out))
     numbered = frame.with_row_index("point", 1)
     unusable = numbered.filter(numbered["point_status"] != "usable")
     if unusable.height:
