@@ -69,12 +69,12 @@ def plain(standard: Standard) -> bool:
 
 
 def timed(work: Callable[[], object], repeats: int = 5) -> float:
-    """Best of some repeats, in seconds."""
+    """Best of some repeats, in CPU seconds: what else the machine does matters less."""
     best = float("inf")
     for _ in range(repeats):
-        start = time.perf_counter()
+        start = time.process_time()
         work()
-        best = min(best, time.perf_counter() - start)
+        best = min(best, time.process_time() - start)
     return best
 
 
@@ -84,25 +84,25 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=70_000)
     parser.add_argument("--columns", type=int, default=30)
     said = parser.parse_args()
-    start = time.perf_counter()
+    start = time.process_time()
     import great_expectations  # noqa: F401
 
-    imported = time.perf_counter() - start
+    imported = time.process_time() - start
     from expectations.engine import data_docs, validate
 
     with tempfile.TemporaryDirectory() as folder:
         standard = large(said.rows, said.columns, Path(folder) / "pits")
         settings = Settings(data_root=Path(folder) / "data")
-        start = time.perf_counter()
+        start = time.process_time()
         report = validate(standard)
-        first = time.perf_counter() - start
+        first = time.process_time() - start
         if not (report.success and plain(standard)):
             raise SystemExit(report.readable())
         ours, theirs = timed(lambda: validate(standard)), timed(lambda: plain(standard))
         docs = timed(lambda: data_docs(report, settings))
     height, width = standard.table.shape
     sys.stdout.write(
-        f"{height} rows x {width} columns, {len(report.results)} expectations\n"
+        f"{height} rows x {width} columns, {len(report.results)} expectations; CPU seconds\n"
         f"import of great_expectations  {imported:6.2f} s\n"
         f"first validate                {first:6.2f} s\n"
         f"validate                      {ours:6.2f} s\n"
