@@ -233,15 +233,25 @@ def exact_sums(
         if len(features) < 3 or rows.height < max(least_rows, 2 * len(features)):
             continue
         values = rows.to_numpy()
+        some = values[: 4 * len(features) + least_rows]
+        # Few families hold a sum at all: without a linear dependence there is nothing to look for.
+        size = np.abs(some).max(axis=0)
+        if np.linalg.matrix_rank(some[:, size > 0] / size[size > 0], tol=1e-6) == (size > 0).sum():
+            continue
         for i, feature in enumerate(features):
-            others = np.delete(values, i, axis=1)
-            weights = np.linalg.lstsq(others, values[:, i])[0]
-            chosen = np.isclose(weights, 1.0, atol=1e-4)
-            plain = chosen | np.isclose(weights, 0.0, atol=1e-4)
-            if chosen.sum() < 2 or not plain.all():
-                continue
-            rest = np.abs(others[:, chosen].sum(axis=1) - values[:, i]).max()
-            if rest <= tolerance * max(np.abs(values[:, i]).max(), 1e-300):
-                names = [f for f in features if f != feature]
-                sums[feature] = [n for n, is_term in zip(names, chosen, strict=True) if is_term]
+            terms = _terms(some, values, i, tolerance)
+            if terms is not None:
+                sums[feature] = [features[j] for j in terms]
     return sums
+
+
+def _terms(some: np.ndarray, values: np.ndarray, i: int, tolerance: float) -> list[int] | None:
+    """Columns whose sum is column `i`: found on some rows, held to on all; None where none are."""
+    others = [j for j in range(values.shape[1]) if j != i]
+    weights = np.linalg.lstsq(some[:, others], some[:, i])[0]
+    chosen = np.isclose(weights, 1.0, atol=1e-4)
+    if chosen.sum() < 2 or not (chosen | np.isclose(weights, 0.0, atol=1e-4)).all():
+        return None
+    terms = [j for j, is_term in zip(others, chosen, strict=True) if is_term]
+    rest = np.abs(values[:, terms].sum(axis=1) - values[:, i]).max()
+    return terms if rest <= tolerance * np.abs(values[:, i]).max() else None
