@@ -6,7 +6,6 @@ No other module reads the environment or the settings file.
 import os
 import sys
 import tomllib
-from functools import cached_property
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -58,52 +57,52 @@ class Settings(BaseModel):
         30, ge=1, description="Days of run history that `soilmeld gc` keeps."
     )
 
-    @cached_property
+    @property
     def raw(self) -> Path:
         """Inbox: `<raw>/<source_id>/`; soilmeld alters none but the twin's own files."""
         return self.data_root / "raw"
 
-    @cached_property
+    @property
     def archive(self) -> Path:
         """Content-addressed raw versions and their lock files."""
         return self.data_root / "archive"
 
-    @cached_property
+    @property
     def std(self) -> Path:
         """Standardised pixels: `<std>/<source_id>/<version>/*.tif`."""
         return self.data_root / "std"
 
-    @cached_property
+    @property
     def store(self) -> Path:
         """The DuckDB file that steps commit to."""
         return self.data_root / "store" / "soilmeld.duckdb"
 
-    @cached_property
+    @property
     def published(self) -> Path:
         """The read-only copy that readers open, and what is published beside it."""
         return self.data_root / "published"
 
-    @cached_property
+    @property
     def fused(self) -> Path:
         """Feature matrices: `<fused>/<origin group>/<version>/`."""
         return self.data_root / "fused"
 
-    @cached_property
+    @property
     def runs(self) -> Path:
         """Training runs: `<runs>/<recipe>/<run id>/`."""
         return self.data_root / "runs"
 
-    @cached_property
+    @property
     def docs(self) -> Path:
         """Great Expectations Data Docs."""
         return self.data_root / "data_docs"
 
-    @cached_property
+    @property
     def dagster_home(self) -> Path:
         """Dagster's own storage."""
         return self.data_root / "dagster"
 
-    @cached_property
+    @property
     def scratch(self) -> Path:
         """Temporary files, on the same file system so that a rename is atomic."""
         return self.data_root / "tmp"

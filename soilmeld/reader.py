@@ -251,7 +251,8 @@ class Dataset:
             level: Level of the interval, in (0, 1).
 
         Returns:
-            `sample_id, feature, mean, lower, upper`, one row a sample and feature.
+            `sample_id, feature, element, mean, lower, upper`, and `code, probability, codes` for
+            categorical features; one row a sample, feature and element of a vector.
 
         Raises:
             NotFoundError: Unknown group, sample or feature, or no trained model.
@@ -266,7 +267,10 @@ class Dataset:
                 remedy="`soilmeld query` lists the samples of a group",
             )
         self._known_features(self.dictionary(group), features)
-        return Predictor(self.model(group)).predict(rows, list(features), level=level)
+        predictor = Predictor(self.model(group))
+        if features:
+            rows = rows.with_columns(pl.lit(None, rows.schema[f]).alias(f) for f in features)
+        return predictor.predict(rows, list(features) or predictor.schema.features, level=level)
 
     def _known_source(self, source: str) -> str:
         known = self.sql("select source from meta.source order by source")["source"].to_list()

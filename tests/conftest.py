@@ -9,9 +9,14 @@ import os
 import shutil
 from collections.abc import Generator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import hypothesis
 import pytest
+
+if TYPE_CHECKING:
+    from adapters.settings import Settings
+    from dagster_project.run import Outcome
 
 # The same examples everywhere, and no failure because a shared machine was slow for a moment.
 hypothesis.settings.register_profile("soilmeld", deadline=None, derandomize=True)
@@ -20,6 +25,17 @@ hypothesis.settings.load_profile("soilmeld")
 REQUIRE_ALL = "SOILMELD_REQUIRE_ALL"
 # What no machine at hand has cannot be required of it.
 _NEVER_REQUIRED = ("GPU",)
+
+
+@pytest.fixture(scope="session")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple["Settings", "Outcome"]:
+    """The main job on the tiny twin and the open data, once for all tests that read its results."""
+    from adapters.settings import Settings
+    from dagster_project.run import run
+
+    root = tmp_path_factory.mktemp("whole")
+    settings = Settings(data_root=root / "data", truth_root=root / "truth", twin_size="tiny")
+    return settings, run(settings)
 
 
 @pytest.fixture(scope="session")

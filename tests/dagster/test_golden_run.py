@@ -39,13 +39,6 @@ def fingerprint(settings: Settings) -> dict[str, str]:
     return found
 
 
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[Settings, main_job.Outcome]:
-    """A run that nothing interrupted."""
-    settings = settings_in(tmp_path_factory.mktemp("whole"))
-    return settings, main_job.run(settings)
-
-
 def test_nothing_fails(whole: tuple[Settings, main_job.Outcome]) -> None:
     assert whole[1].failed == {}
 
@@ -75,8 +68,13 @@ def test_a_second_run_makes_nothing_and_is_quick(
         assert told in shown
 
 
-def kill_when(settings: Settings, place: Path) -> int:
-    """Start the main job, kill it as soon as a place exists, and return its exit code."""
+def kill_when(settings: Settings, place: str) -> int:
+    """Start the main job, kill it as soon as a place exists, and return its exit code.
+
+    Args:
+        settings: Whose data root is worked on.
+        place: Glob pattern under the data root.
+    """
     environment = process_environment(
         SOILMELD_DATA_ROOT=str(settings.data_root),
         SOILMELD_TRUTH_ROOT=str(settings.truth_root),
@@ -91,10 +89,11 @@ def kill_when(settings: Settings, place: Path) -> int:
         start_new_session=True,
     ) as process:
         deadline = time.monotonic() + TIMEOUT_S
-        while process.poll() is None and not list(place.parent.glob(place.name)):
+        while process.poll() is None and not any(settings.data_root.glob(place)):
             assert time.monotonic() < deadline
             time.sleep(0.01)
-        os.killpg(process.pid, signal.SIGKILL)
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
         return process.wait()
 
 
@@ -103,8 +102,7 @@ def test_killed_and_run_again_ends_as_if_nothing_had_been(
 ) -> None:
     settings = settings_in(tmp_path)
     # While the first sources are committed, then while the matrix is built, then while training.
-    places = (settings.store, settings.fused / "synthetic" / "*", settings.runs / "*" / "*")
-    for place in places:
+    for place in ("store/soilmeld.duckdb", "fused/synthetic/*", "runs/*/*/metrics.jsonl"):
         assert kill_when(settings, place) == -signal.SIGKILL
     outcome = main_job.run(settings)
     assert outcome.failed == {}
