@@ -1,6 +1,7 @@
 """The whole main job on the tiny twin and the open data: once, again, and killed half-way."""
 
 import hashlib
+import io
 import os
 import shutil
 import signal
@@ -32,8 +33,9 @@ def fingerprint(settings: Settings) -> dict[str, str]:
             "select table_name from duckdb_tables() where schema_name = 'std' order by 1"
         ).fetchall()
         for (table,) in tables:
-            rows = store.execute(f'select * from std."{table}"').pl()
-            found[table] = hashlib.sha256(rows.write_json().encode()).hexdigest()
+            content = io.BytesIO()
+            store.execute(f'select * from std."{table}"').pl().write_ipc(content)
+            found[table] = hashlib.sha256(content.getvalue()).hexdigest()
     for current in sorted(settings.fused.glob("*/CURRENT")):
         found[f"matrix {current.parent.name}"] = current.read_text(encoding="utf-8").strip()
     return found
