@@ -33,6 +33,9 @@ class Settings(BaseModel):
     )
     ui_host: str = Field("127.0.0.1", description="Address the Dagster UI listens on.")
     ui_port: int = Field(3333, ge=1, le=65535, description="Port of the Dagster UI.")
+    docs_port: int = Field(
+        3334, ge=1, le=65535, description="Port of the validation reports beside the UI."
+    )
     serve_host: str = Field("127.0.0.1", description="Address `soilmeld serve` listens on.")
     serve_port: int = Field(8700, ge=1, le=65535, description="Port of `soilmeld serve`.")
     twin: bool = Field(

@@ -434,6 +434,11 @@ class SourceSpec(_Model):
         """Are its rows layers of pixels?"""
         return self.modality in ("raster", "netcdf")
 
+    @property
+    def has_profiles(self) -> bool:
+        """Are its rows horizons of profiles?"""
+        return any(isinstance(rule, DepthOrder) for rule in self.rules)
+
     def column(self, name: str) -> Column:
         """First column of that canonical name.
 

@@ -8,7 +8,7 @@ import dagster as dg
 from adapters.settings import Settings, load_settings
 from adapters.spec import load_spec, source_ids
 from dagster_project import automation, jobs
-from dagster_project.fusion import fusion_assets
+from dagster_project.fusion import fusion_assets, layers_asset
 from dagster_project.groups import groups
 from dagster_project.publish import publish_asset
 from dagster_project.resources import resources
@@ -21,6 +21,7 @@ def build(settings: Settings) -> dg.Definitions:
     specs = [load_spec(source) for source in source_ids()]
     origin_groups = groups(specs)
     assets = [asset for spec in specs for asset in source_assets(spec)]
+    assets += [layers_asset(spec) for spec in specs if spec.has_profiles]
     for group in origin_groups:
         assets += fusion_assets(group) + training_assets(group)
     return dg.Definitions(

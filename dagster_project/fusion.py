@@ -12,6 +12,7 @@ from pathlib import Path
 import dagster as dg
 
 from adapters.settings import Settings
+from adapters.spec import SourceSpec
 from dagster_project import automation, rendering
 from dagster_project.groups import Group
 from dagster_project.sources import OWNERS, refusal, std_key
@@ -169,6 +170,34 @@ def _audit(group: Group) -> dg.AssetsDefinition:
         )
 
     return audit
+
+
+def layers_asset(spec: SourceSpec) -> dg.AssetsDefinition:
+    """The profiles of one source in standard layers."""
+    needed = std_key(spec.id)
+
+    @dg.asset(
+        key=["layers", spec.id],
+        deps=[needed],
+        group_name="standard_layers",
+        description=f"{spec.title}: horizons brought to 0-5-15-30-60-100-200 cm by the "
+        "mass-preserving spline, profile by profile.",
+        kinds={"parquet", "polars"},
+        owners=OWNERS,
+        automation_condition=automation.on_new_data([needed]),
+        code_version=code_version(*_CODE),
+    )
+    def layers(settings: dg.ResourceParam[Settings]) -> dg.MaterializeResult:
+        from fusion.profiles import write_standard_layers
+
+        with refusal():
+            path = write_standard_layers(settings, spec.id)
+        result = _parquet(path)
+        return result._replace(
+            metadata={**result.metadata, "profiles": rendering.layer_profiles(path)}
+        )
+
+    return layers
 
 
 def _parquet(path: Path) -> dg.MaterializeResult:

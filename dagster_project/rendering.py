@@ -94,6 +94,27 @@ def curves(points: Iterable[Mapping[str, float]], x: str) -> dg.MetadataValue:
     return _picture(figure, "curves")
 
 
+def layer_profiles(path: Path) -> dg.MetadataValue:
+    """Median and quartiles over depth of the best-known feature of splined profiles."""
+    import polars as pl
+
+    layers = pl.read_parquet(path)
+    features = layers.columns[3:]
+    name = max(features, key=lambda feature: layers.height - layers[feature].null_count())
+    by_layer = (
+        layers.group_by("depth_top", "depth_bottom")
+        .agg(*(pl.col(name).quantile(q).alias(str(q)) for q in (0.25, 0.5, 0.75)))
+        .sort("depth_top")
+    )
+    middle = ((by_layer["depth_top"] + by_layer["depth_bottom"]) / 2).to_list()
+    figure, axes = _figure()
+    axes.fill_betweenx(middle, by_layer["0.25"], by_layer["0.75"], color=_BLUE, alpha=0.25)
+    axes.plot(by_layer["0.5"].to_list(), middle, color=_BLUE, marker="o", markersize=3)
+    axes.invert_yaxis()
+    axes.set(xlabel=f"{name}: median and quartiles", ylabel="depth, cm")
+    return _picture(figure, name)
+
+
 def _figure():  # noqa: ANN202 - matplotlib's types are imported only where it is used
     from matplotlib.figure import Figure
 

@@ -156,10 +156,16 @@ def _std(spec: SourceSpec) -> dg.AssetsDefinition:
         yield dg.MaterializeResult(
             data_version=dg.DataVersion(standard.version),
             metadata=_about(standard, settings),
-            check_results=checks.expectation_results(report, page.as_uri()),
+            check_results=checks.expectation_results(report, report_url(page, settings)),
         )
 
     return std
+
+
+def report_url(page: Path, settings: Settings) -> str:
+    """Where `make ui` serves a page of the validation reports."""
+    place = page.resolve().relative_to(settings.docs.resolve()).as_posix()
+    return f"http://{settings.ui_host}:{settings.docs_port}/{place}"
 
 
 def _about(standard: "Standard", settings: Settings) -> dict[str, object]:

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
+from adapters.errors import FusionError
 from adapters.quantities import quantity
 from adapters.settings import Settings
 from adapters.spec import DepthOrder
@@ -62,17 +63,21 @@ def standard_layers(source: Source) -> pl.DataFrame:
     return frame.filter(~pl.all_horizontal(pl.col(features).is_null()))
 
 
-def write_standard_layers(settings: Settings, group: str) -> dict[str, Path]:
-    """Standard layers of every profile source of a group.
+def write_standard_layers(settings: Settings, source: str) -> Path:
+    """Standard layers of one profile source, of whichever group it stands in.
 
     Returns:
-        Source id -> `data/aligned/<group>/layers/<source>.parquet`.
+        `data/layers/<source>.parquet`.
+
+    Raises:
+        FusionError: The source is not in the store.
     """
-    written = {}
-    for id_, source in sources(Store(settings), group).items():
-        if any(isinstance(rule, DepthOrder) for rule in source.spec.rules):
-            path = settings.data_root / "aligned" / group / "layers" / f"{id_}.parquet"
-            with new_file(path) as part:
-                standard_layers(source).write_parquet(part)
-            written[id_] = path
-    return written
+    present = sources(Store(settings))
+    if source not in present:
+        raise FusionError(
+            "is not standardised yet", source=source, remedy="standardise it first: `soilmeld run`"
+        )
+    path = settings.data_root / "layers" / f"{source}.parquet"
+    with new_file(path) as part:
+        standard_layers(present[source]).write_parquet(part)
+    return path

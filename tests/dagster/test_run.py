@@ -1,5 +1,6 @@
 """The loop of the main job, on a graph small enough to see what it does."""
 
+import socket
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from dagster_project import run as main_job
 from dagster_project import ui
 from dagster_project.automation import on_new_data
 from dagster_project.resources import open_instance
-from dagster_project.sources import refusal
+from dagster_project.sources import refusal, report_url
 from dagster_project.versions import code_version, news, upstream_key
 
 
@@ -169,12 +170,27 @@ def test_code_version_follows_the_code() -> None:
 
 
 def test_a_taken_port_is_reported_with_the_remedy() -> None:
-    import socket
-
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        with pytest.raises(SettingsError, match=f"SOILMELD_UI_PORT={port + 1}"):
+        with pytest.raises(SettingsError, match=f"SOILMELD_UI_PORT={port + 10}"):
             ui.check_port("127.0.0.1", port)
     ui.check_port("127.0.0.1", port)
+
+
+def test_reports_are_served_beside_the_ui(tmp_path: Path) -> None:
+    import urllib.request
+
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    settings = Settings(data_root=tmp_path, docs_port=port)
+    page = settings.docs / "validations" / "a b.html"
+    page.parent.mkdir(parents=True)
+    page.write_text("<p>held</p>")
+    with ui.reports(settings):
+        with urllib.request.urlopen(report_url(page, settings).replace(" ", "%20")) as answer:
+            assert answer.read() == b"<p>held</p>"
+        with pytest.raises(SettingsError, match="docs_port"):
+            ui.check_port(settings.ui_host, port, "docs_port")

@@ -68,7 +68,7 @@ def test_fields_that_hold_two_sets_are_one_cluster_of_the_matrix(fused):
 
 
 def test_standard_profiles_in_standard_layers(fused, settings):
-    written = write_standard_layers(settings, "open")
+    written = {"dutchsoils": write_standard_layers(settings, "dutchsoils")}
     assert list(written) == ["dutchsoils"]
     layers = pl.read_parquet(written["dutchsoils"])
     assert layers["profile"].n_unique() == 368
