@@ -129,6 +129,8 @@ class Dataset:
                 "group": r["group"],
                 "origin": r["origin"],
                 "sources": ", ".join(r["sources"]),
+                "licences": ", ".join(r["licences"])
+                + (" (share alike)" if r["share_alike"] else ""),
                 "available": max(r["availability"].values(), default=0.0),
                 "title": r["title"],
             }
