@@ -15,6 +15,7 @@ from rich.table import Table
 
 from adapters.settings import Settings
 from adapters.store import read_only
+from training.report import bracket, counted
 
 if TYPE_CHECKING:
     from dagster_project.run import Outcome
@@ -112,14 +113,13 @@ def _evaluation(console: Console, file: Path) -> None:
     protocol = report["protocol"]
     console.print(
         f"  {report['recipe']} beside its baselines on {protocol['test_rows']} held-back samples "
-        f"in {protocol['test_clusters']} clusters of sites ({report['origin'].upper()} data; "
+        f"in {counted(protocol['test_clusters'])} of sites ({report['origin'].upper()} data; "
         f"{protocol['interval']})"
     )
     for subset in ("all_features", "lightgbm_features"):
         for kind, found in report[subset].items():
             methods = ", ".join(
-                f"{method} {value['value']:.3f} [{value['low']:.3f}, {value['high']:.3f}]"
-                for method, value in found["methods"].items()
+                f"{method} {bracket(value)}" for method, value in found["methods"].items()
             )
             name = f"{kind}, {subset.replace('_', ' ')}: {protocol['measure'][kind]}"
             console.print(f"    {name}\n      {methods}")

@@ -1,4 +1,4 @@
-"""What a model must beat: feature mean, nearest neighbours, gradient-boosted trees.
+"""What a model must beat: feature mean or majority, nearest neighbours, gradient-boosted trees.
 
 Belongs here: baselines on the same rows and masks as the model. Never here: the model, statistics.
 
@@ -52,8 +52,8 @@ def numeric_column(schema: Schema, encoded: Encoded, column: int) -> tuple[np.nd
     return encoded.values[bucket][:, place], encoded.observed[bucket][:, place]
 
 
-def means(matrix: Matrix, rows: np.ndarray, hidden: np.ndarray) -> np.ndarray:
-    """Training mean (z = 0) and most frequent code."""
+def constants(matrix: Matrix, rows: np.ndarray, hidden: np.ndarray) -> np.ndarray:
+    """Training mean (z = 0) of numeric features, most frequent code of categorical ones."""
     schema, training = matrix.schema, matrix.rows("train")
     result = np.full(hidden.shape, np.nan)
     for column in range(hidden.shape[1]):
@@ -97,7 +97,7 @@ def neighbours(
     """Mean, or most frequent code, of the nearest training rows that have the feature.
 
     The distance is over the features visible in both rows, scaled up by their share, as in
-    scikit-learn's KNNImputer.
+    scikit-learn's KNNImputer. A feature that no row of `training` has stays NaN.
 
     Args:
         matrix: The data.
@@ -115,6 +115,8 @@ def neighbours(
     result = np.full(hidden.shape, np.nan)
     for column in np.flatnonzero(hidden.any(0)):
         target, having = hidden[:, column], np.flatnonzero(known[:, column])
+        if not len(having):
+            continue
         k = min(NEIGHBOURS, len(having))
         near = np.argpartition(distance[np.ix_(target, having)], k - 1, axis=1)[:, :k]
         near = training[having[near]]  # (targets, k)
@@ -159,7 +161,8 @@ def trees(
         rows: (n,) row numbers to predict for.
         trials: Of each trial (n, features) bool, the hidden entries.
         training: Row numbers to learn from.
-        columns: Places of the features that get a model; the rest stays NaN.
+        columns: Places of the features that get a model; the rest stays NaN, as does a feature that
+            no row of `training` has.
         seed: Of the training masks.
     """
     import lightgbm
@@ -183,6 +186,8 @@ def trees(
     }
     for column in columns:
         own = known[:, column]
+        if not own.any():
+            continue
         x = table[own].copy()
         x[:, cuts[column] : cuts[column + 1]] = np.nan
         numeric = column < len(schema.numeric)

@@ -1,11 +1,12 @@
 """How well a run restores hidden features of samples it never saw, beside baselines.
 
-Belongs here: the protocol, intervals, the report. Never here: training.
+Belongs here: the protocol, its measures and their intervals. Never here: training, or words.
 
 Entries of the test split are hidden at random (the recipe's ratios, several trials); the model and
 each baseline restore the same entries from the same visible ones. Clusters (a site with its
 revisits and near neighbours) are resampled for the intervals, since rows of one cluster are not
-independent. Nothing is claimed without an interval.
+independent. Nothing is claimed without an interval, and with fewer than `LEAST_CLUSTERS` clusters
+there is none: resampling so few says nothing of sites that are not among them.
 """
 
 import json
@@ -19,6 +20,7 @@ from training.data import Matrix, load
 from training.masks import hide
 from training.predict import Predictor
 from training.recipe import Recipe
+from training.report import counted, readable
 from training.runs import fingerprint, write_atomically, write_json
 
 TRIALS = 5
@@ -27,6 +29,7 @@ TRAINING_ROWS = 4000
 TREE_FEATURES = 16
 LEVEL = 0.9
 RESAMPLES = 1000
+LEAST_CLUSTERS = 5
 _INTERVAL = (2.5, 97.5)
 
 Scores = dict[str, np.ndarray]
@@ -44,7 +47,7 @@ def evaluate(run: Path, data: Path) -> dict:
         Content of `evaluation.json`.
 
     Raises:
-        TrainingError: The run is not finished, or was trained on other data.
+        TrainingError: The run is not finished, or was trained on other data or by other code.
     """
     predictor = Predictor(run)
     described = json.loads((run / "meta.json").read_text(encoding="utf-8"))
@@ -56,6 +59,12 @@ def evaluate(run: Path, data: Path) -> dict:
         )
     recipe = Recipe.model_validate(described["recipe"])
     matrix = load(data, recipe.dataset)
+    if matrix.schema != predictor.schema:
+        raise TrainingError(
+            "the run standardised its features otherwise than this code does",
+            file=str(run),
+            remedy="train again",
+        )
     seed = recipe.mask_seed + 3
     rows = _some(matrix.rows("test"), TEST_ROWS, seed)
     training = _some(matrix.rows("train"), TRAINING_ROWS, seed)
@@ -66,9 +75,12 @@ def evaluate(run: Path, data: Path) -> dict:
     ]
     chosen = _tree_columns(matrix)
     model = [_model(predictor, matrix, rows, hidden) for hidden in trials]
+    is_numeric = np.arange(len(matrix.schema.features)) < len(matrix.schema.numeric)
+    constant = np.stack([baselines.constants(matrix, rows, hidden) for hidden in trials])
     scores: Scores = {
         "model": np.stack([errors for errors, _ in model]),
-        "mean": np.stack([baselines.means(matrix, rows, hidden) for hidden in trials]),
+        "mean": np.where(is_numeric, constant, np.nan),
+        "majority": np.where(is_numeric, np.nan, constant),
         "neighbours": np.stack(
             [baselines.neighbours(matrix, rows, hidden, training) for hidden in trials]
         ),
@@ -77,7 +89,7 @@ def evaluate(run: Path, data: Path) -> dict:
     covered = np.stack([inside for _, inside in model])
     report = _report(matrix, rows, scores, covered, chosen, described, len(training))
     write_json(run / "evaluation.json", report)
-    write_atomically(run / "evaluation.md", _readable(report))
+    write_atomically(run / "evaluation.md", readable(report))
     return report
 
 
@@ -101,7 +113,10 @@ def _tree_columns(matrix: Matrix) -> list[int]:
 def _model(
     predictor: Predictor, matrix: Matrix, rows: np.ndarray, hidden: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Scores of the model, and the share of each entry's elements inside its interval."""
+    """Scores of the model, and the share of each entry's elements inside its interval.
+
+    The share is NaN where calibration had too little evidence for an interval.
+    """
     schema, encoded = matrix.schema, matrix.encoded
     out = predictor.forward(encoded, rows, hidden)
     errors, inside = np.full(hidden.shape, np.nan), np.full(hidden.shape, np.nan)
@@ -116,7 +131,8 @@ def _model(
             half = np.exp(s[target, v].numpy() / 2)[:, None] * factor
             seen = observed[rows[target]]
             within = (np.abs(values[rows[target]] - guess) <= half) & seen
-            inside[target, column] = within.sum(1) / seen.sum(1)
+            if np.isfinite(factor):
+                inside[target, column] = within.sum(1) / seen.sum(1)
             column += 1
     for c, logits in enumerate(out["logits"]):
         target = hidden[:, column + c]
@@ -136,20 +152,26 @@ class _Bootstrap:
         )
 
     def mean(self, values: np.ndarray) -> dict:
-        """Mean of (trials, rows, columns) without NaN, with its interval."""
+        """Mean of (trials, rows, columns) without NaN, with its interval if there can be one."""
         known = np.isfinite(values)
         total, count = np.zeros(self.clusters), np.zeros(self.clusters)
         np.add.at(total, self.place, np.where(known, values, 0.0).sum((0, 2)))
         np.add.at(count, self.place, known.sum((0, 2)))
-        counts = self.weights @ count
-        resampled = (self.weights @ total)[counts > 0] / counts[counts > 0]
-        low, high = np.percentile(resampled, _INTERVAL)
+        clusters = int((count > 0).sum())
+        low = high = None
+        if clusters >= LEAST_CLUSTERS:
+            counts = self.weights @ count
+            resampled = (self.weights @ total)[counts > 0] / counts[counts > 0]
+            low, high = np.percentile(resampled, _INTERVAL).tolist()
         return {
             "value": float(total.sum() / count.sum()),
-            "low": float(low),
-            "high": float(high),
+            "low": low,
+            "high": high,
+            "interval": f"95 %, {RESAMPLES} resamples of clusters"
+            if low is not None
+            else f"none: {counted(clusters)} of sites in the test split",
             "entries": int(count.sum()),
-            "clusters": int((count > 0).sum()),
+            "clusters": clusters,
         }
 
 
@@ -163,15 +185,19 @@ def _compare(bootstrap: _Bootstrap, scores: Scores, columns: list[int], better_l
         result["methods"][method] = bootstrap.mean(part)
         if method != "model":
             difference = bootstrap.mean(scores["model"][:, :, columns] - part)
-            sign = 1 if better_low else -1
-            if sign * difference["value"] < 0 and difference["low"] * difference["high"] > 0:
-                verdict = "the model is better"
-            elif difference["low"] * difference["high"] > 0:
-                verdict = "the model is worse"
-            else:
-                verdict = "not distinguishable"
-            result["model_minus"][method] = difference | {"verdict": verdict}
+            result["model_minus"][method] = difference | {
+                "verdict": _verdict(difference, better_low)
+            }
     return result
+
+
+def _verdict(difference: dict, better_low: bool) -> str | None:
+    """What the interval of a difference lets be said; None without one."""
+    if difference["low"] is None:
+        return None
+    if difference["low"] * difference["high"] <= 0:
+        return "not distinguishable"
+    return f"the model is {'better' if (difference['value'] < 0) == better_low else 'worse'}"
 
 
 def _report(
@@ -210,7 +236,8 @@ def _report(
             "training_rows_of_baselines": training_rows,
             "neighbours": baselines.NEIGHBOURS,
             "lightgbm_features": [schema.features[c] for c in chosen],
-            "interval": f"95 %, {RESAMPLES} resamples of clusters",
+            "interval": f"95 %, {RESAMPLES} resamples of clusters; none of fewer than "
+            f"{LEAST_CLUSTERS} clusters",
         },
         "all_features": {},
         "lightgbm_features": {},
@@ -226,55 +253,6 @@ def _report(
                 report["features"][schema.features[c]] = {"class": kind} | _compare(
                     bootstrap, scores, [c], better_low
                 )
-    if numeric:
-        report["interval_coverage"] = {"level": LEVEL} | bootstrap.mean(covered[:, :, numeric])
+    if np.isfinite(covered).any():
+        report["interval_coverage"] = {"level": LEVEL} | bootstrap.mean(covered)
     return report
-
-
-def _readable(report: dict) -> str:
-    """The report as Markdown."""
-    protocol = report["protocol"]
-    lines = [
-        f"# Restoring hidden features: {report['recipe']} on {report['origin']} data",
-        "",
-        f"Data version {report['data']['version']}; {protocol['test_rows']} of "
-        f"{protocol['test_rows_of']} test rows in {protocol['test_clusters']} clusters, "
-        f"{protocol['trials']} trials. Numeric: {protocol['measure']['numeric']} (less is better). "
-        f"Categorical: {protocol['measure']['categorical']} (more is better). "
-        f"Brackets: {protocol['interval']}.",
-    ]
-    if report["origin"] == "synthetic":
-        lines.append("Synthetic data: these numbers say nothing of real soils.")
-    titles = {
-        "all_features": "All features",
-        "lightgbm_features": "The features that LightGBM was fitted for",
-    }
-    for key, title in titles.items():
-        for kind, found in report[key].items():
-            lines += ["", f"## {title}, {kind}", "", "| method | value | model minus it | |"]
-            lines.append("|---|---|---|---|")
-            for method, value in found["methods"].items():
-                other = found["model_minus"].get(method)
-                difference = f"{_bracket(other)} | {other['verdict']}" if other else " | "
-                lines.append(f"| {method} | {_bracket(value)} | {difference} |")
-    if "interval_coverage" in report:
-        coverage = report["interval_coverage"]
-        lines += ["", f"Intervals of {coverage['level']:.0%} hold {_bracket(coverage)} of values."]
-    lines += [
-        "",
-        "## Each feature",
-        "",
-        "| feature | class | model | mean | neighbours | lightgbm |",
-    ]
-    lines.append("|---|---|---|---|---|---|")
-    for name, found in report["features"].items():
-        cells = [
-            _bracket(found["methods"].get(method))
-            for method in ("model", "mean", "neighbours", "lightgbm")
-        ]
-        lines.append(f"| {name} | {found['class']} | {' | '.join(cells)} |")
-    return "\n".join(lines) + "\n"
-
-
-def _bracket(value: dict | None) -> str:
-    return f"{value['value']:.3f} [{value['low']:.3f}, {value['high']:.3f}]" if value else ""

@@ -168,10 +168,12 @@ def test_killed_at_any_moment_it_ends_the_same(
 def test_it_beats_the_mean_and_finds_no_signal_in_noise(cases: dict, matrix: Path) -> None:
     run = Path(cases["zero2"]["run"])
     report = evaluate(run, matrix)
-    for kind in ("numeric", "categorical"):
-        assert report["all_features"][kind]["model_minus"]["mean"]["verdict"] == (
+    for kind, constant in (("numeric", "mean"), ("categorical", "majority")):
+        assert report["all_features"][kind]["model_minus"][constant]["verdict"] == (
             "the model is better"
         )
+        constants = {"mean", "majority"} & report["all_features"][kind]["methods"].keys()
+        assert constants == {constant}
         assert "lightgbm" in report["lightgbm_features"][kind]["methods"]
         assert "neighbours" in report["all_features"][kind]["methods"]
     noise = report["features"]["noise"]["model_minus"]["mean"]
