@@ -15,6 +15,7 @@ import numpy as np
 import polars as pl
 
 from adapters.quantities import quantity
+from adapters.readers import matching
 from adapters.spec import Column, DepthOrder, SourceSpec, TextureSum
 from adapters.units import Conversion, conversion
 from expectations.baselines import Baseline
@@ -227,7 +228,7 @@ def _values(standard: "Standard", column: Column, record: "ColumnRecord") -> lis
     spec, dtype = standard.spec, standard.table.schema[column.name]
     derived: list[Expectation] = []
     explained = standard.flags.filter(column=column.name, flag="below_detection")
-    if column.required and explained.is_empty():
+    if column.required and explained.is_empty() and _was_handed_in(standard, column):
         derived.append(
             gxe.ExpectColumnProportionOfNonNullValuesToBeBetween(
                 column=column.name,
@@ -267,6 +268,13 @@ def _values(standard: "Standard", column: Column, record: "ColumnRecord") -> lis
             )
         )
     return derived
+
+
+def _was_handed_in(standard: "Standard", column: Column) -> bool:
+    """Is there a file for a table of this column? An optional table may be absent."""
+    spec = standard.spec
+    tables = [spec.tables[c.table] for c in spec.columns if c.name == column.name]
+    return any(t.required or matching(standard.raw.files, t.files) for t in tables)
 
 
 def _flagged(standard: "Standard") -> list["Expectation"]:

@@ -7,9 +7,12 @@ import polars as pl
 import pytest
 from good_standard import ROWS, good_standard
 
-from adapters.archive import quarantined
+from adapters import twin
+from adapters.archive import ingest, quarantined
 from adapters.errors import ValidationError
 from adapters.settings import Settings
+from adapters.spec import load_spec
+from adapters.standardise import standardise
 from adapters.store import Store
 from expectations.gate import commit_if_valid
 
@@ -84,3 +87,27 @@ def test_another_group_starts_anew(settings, good):
     raw = dataclasses.replace(other.raw, origin="open", group="open")
     commit_if_valid(dataclasses.replace(other, raw=raw), settings)
     assert Store(settings).table("pits").height == 20
+
+
+def test_optional_files_that_are_not_there_refuse_nothing(settings):
+    source = "lucas_2018_topsoil"
+    twin.write(settings, sources=[source], size="tiny")
+    inbox = settings.raw / source
+    for name in [".origin.json", *(p.name for p in inbox.glob("*.csv") if "-SOIL-" not in p.name)]:
+        (inbox / name).unlink()
+    spec = load_spec(source)
+    assert commit_if_valid(standardise(spec, ingest(spec, settings), settings), settings).success
+    assert Store(settings).table(source)["bulk_density_0_10"].null_count() == 90
+
+
+def test_an_optional_file_whose_rows_match_nothing_is_refused(settings):
+    source = "lucas_2018_topsoil"
+    twin.write(settings, sources=[source], size="tiny")
+    file = settings.raw / source / "BulkDensity_2018_final-2.csv"
+    header, *rows = file.read_text().splitlines()
+    file.write_text("\n".join([header, *("9" + row for row in rows)]))
+    (settings.raw / source / ".origin.json").unlink()
+    spec = load_spec(source)
+    standard = standardise(spec, ingest(spec, settings), settings)
+    with pytest.raises(ValidationError, match="bulk_density_0_10"):
+        commit_if_valid(standard, settings)
