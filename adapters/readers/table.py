@@ -5,7 +5,10 @@ Never here: the meaning of a column; dbf, which GDAL reads (`vector.py`).
 """
 
 import codecs
+import itertools
+import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
@@ -14,7 +17,21 @@ from adapters.errors import ReadError
 from adapters.readers import NativeTable
 from adapters.spec import SourceSpec
 
+if TYPE_CHECKING:
+    from fastexcel import CellErrors
+
+_UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _UTF8 = ("utf-8", "utf-8-sig", "ascii")
+# Office Open XML (ECMA-376), error values of a cell, by calamine's names.
+_ERRORS = {
+    "NA": "#N/A",
+    "Div0": "#DIV/0!",
+    "Name": "#NAME?",
+    "Null": "#NULL!",
+    "Num": "#NUM!",
+    "Ref": "#REF!",
+    "Value": "#VALUE!",
+}
 
 
 def read_csv(spec: SourceSpec, name: str, path: Path, file: str) -> NativeTable:
@@ -110,9 +127,13 @@ def read_workbook(spec: SourceSpec, name: str, path: Path, file: str) -> NativeT
     place = f"{file}!{sheet}"
     top = read.header_row if read.block_row is None else min(read.header_row, read.block_row)
     try:
-        text, number = (
-            pl.DataFrame(book.load_sheet(sheet, header_row=top, dtypes=kind))
-            for kind in ("string", "float")
+        batch, errors = book.load_sheet(
+            sheet, header_row=top, dtypes="string"
+        ).to_arrow_with_errors()
+        text = _with_errors(pl.DataFrame(pl.from_arrow(batch)), errors)
+        number = pl.DataFrame(book.load_sheet(sheet, header_row=top, dtypes="float"))
+        named = pl.DataFrame(
+            book.load_sheet(sheet, header_row=None, skip_rows=top, n_rows=1, dtypes="string")
         )
         below = pl.DataFrame(book.load_sheet(sheet, header_row=top + 1, dtypes="string"))
     except fastexcel.FastExcelError as error:
@@ -131,7 +152,12 @@ def read_workbook(spec: SourceSpec, name: str, path: Path, file: str) -> NativeT
             where=f"row {top + 1}",
             remedy=f"set header_row of table {name} in source.yaml",
         )
-    first = tuple("" if h.startswith("__UNNAMED__") else h.strip() for h in text.columns)
+    # The library numbers headers that stand twice: the row itself says which do.
+    written = named.row(0) if named.height else ()
+    first = tuple(
+        "" if h.startswith("__UNNAMED__") else (w if written.count(w) > 1 else h).strip()
+        for h, w in itertools.zip_longest(text.columns, written)
+    )
     names = [str(i) for i in range(text.width)]
     text.columns, number.columns = names, names
     cells = _filled(_exact(text, number))
@@ -161,7 +187,8 @@ def _decoded(spec: SourceSpec, name: str, data: bytes, file: str) -> str:
             file=file,
             where=f"line {line}",
             samples=[data.splitlines()[line - 1][:80].decode("latin-1")],
-            remedy=f"set {setting}, for instance to latin-1 or cp1252",
+            remedy=f"set {setting}, for instance to "
+            + ("utf-16" if data.startswith(_UTF16) else "latin-1 or cp1252"),
         ) from error
     if "\0" in text:
         raise ReadError(
@@ -216,6 +243,19 @@ def _records(data: bytes, delimiter: str, comment: str | None) -> tuple[np.ndarr
     # A blank line is no row of cells; polars gives it as a row of NULLs, which is dropped later.
     counts = np.where((lengths <= 0) & (np.arange(len(counts)) > 0), counts[:1], counts)
     return lines, counts
+
+
+def _with_errors(text: pl.DataFrame, errors: "CellErrors | None") -> pl.DataFrame:
+    """Cells whose formula failed, as a spreadsheet shows them: they are not empty ones."""
+    shown: dict[int, dict[int, str]] = {}
+    for error in errors.errors if errors else ():
+        row, place = error.offset_position
+        if kind := re.search(r"'Error\((\w+)\)'", error.detail):
+            shown.setdefault(place, {})[row] = _ERRORS.get(kind[1], "#" + kind[1].upper())
+    return text.with_columns(
+        text.to_series(place).scatter(list(cells), list(cells.values()))
+        for place, cells in shown.items()
+    )
 
 
 def _exact(text: pl.DataFrame, number: pl.DataFrame) -> pl.DataFrame:

@@ -222,3 +222,23 @@ def test_numbers_as_text_read_back(tmp_path: Path) -> None:
     # openpyxl writes sixteen digits.
     found = native.cells["0"].cast(pl.Float64).to_numpy()
     np.testing.assert_allclose(found, values, rtol=1e-15)
+
+
+def test_cells_of_failed_formulas_are_not_empty(tmp_path: Path) -> None:
+    rows = [[None, "a", "b"], [None, "#N/A", 1], [None, None, "#DIV/0!"], [None, 3, "t"]]
+    native = _read(tmp_path, "t.xlsx", _workbook(rows), reader="xlsx")
+    assert native.headers == ("a", "b")
+    assert native.cells.rows() == [("#N/A", "1"), (None, "#DIV/0!"), ("3", "t")]
+
+
+def test_header_that_stands_twice_in_a_workbook_stays_as_it_is(tmp_path: Path) -> None:
+    rows = [["id", "N ", "N ", "P", "P_1"], [1, 2, 3, 4, 5]]
+    native = _read(tmp_path, "t.xlsx", _workbook(rows), reader="xlsx")
+    assert native.headers == ("id", "N", "N", "P", "P_1")
+
+
+def test_utf16_is_named(tmp_path: Path) -> None:
+    data = "a\nx\ncafé\n".encode("utf-16")
+    with pytest.raises(ReadError, match="for instance to utf-16"):
+        _read(tmp_path, "t.csv", data)
+    assert _read(tmp_path, "t.csv", data, encoding="utf-16").cells["0"].to_list() == ["x", "café"]
