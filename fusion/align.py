@@ -244,15 +244,27 @@ def _members(ours: pl.Series, rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def _choose(sets: pl.DataFrame, source: Source, samples: pl.DataFrame) -> pl.Series:
-    """Row of each sample: most depth in common, else least between, then first in the file."""
+    """Row of each sample: most depth in common, else least between, then first in the file.
+
+    Rows without depth come last; where the sample has none, the first row in the file is taken.
+    """
     depths = source.table.select("depth_top", "depth_bottom", _row=pl.int_range(pl.len()))
     wanted = samples.select("depth_top", "depth_bottom", sample=pl.int_range(pl.len()))
     best = (
         sets.join(depths, on="_row", how="left")
         .join(wanted, on="sample", how="left", suffix="_wanted")
         .with_columns(
-            shared=pl.min_horizontal("depth_bottom", "depth_bottom_wanted")
-            - pl.max_horizontal("depth_top", "depth_top_wanted")
+            # A depth that is not known shares nothing; min_horizontal passes over NULL.
+            shared=pl.when(
+                pl.all_horizontal(
+                    pl.col(
+                        "depth_top", "depth_bottom", "depth_top_wanted", "depth_bottom_wanted"
+                    ).is_not_null()
+                )
+            ).then(
+                pl.min_horizontal("depth_bottom", "depth_bottom_wanted")
+                - pl.max_horizontal("depth_top", "depth_top_wanted")
+            )
         )
         .sort("sample", "shared", "_row", descending=[False, True, False], nulls_last=True)
         .unique("sample", keep="first", maintain_order=True)
@@ -273,7 +285,9 @@ def _splined(
         .sort("set", "depth_top", "_row")
         .with_columns(gap=(pl.col("depth_top") - pl.col("depth_bottom").shift(1).over("set")).abs())
         .filter(((pl.col("gap").fill_null(0.0) <= GAP_CM).all()).over("set"))
-        .filter(pl.col("depth_top").is_not_null().all().over("set"))
+        .filter(
+            pl.all_horizontal(pl.col("depth_top", "depth_bottom").is_not_null()).all().over("set")
+        )
     )
     wanted = (
         sets.select("sample", "set")

@@ -18,7 +18,7 @@ import polars as pl
 
 from adapters.errors import FusionError
 from adapters.settings import Settings
-from adapters.spec import source_ids
+from adapters.spec import load_spec, source_ids
 from adapters.store import Store, new_file
 from fusion.align import bring
 from fusion.dictionary import SCHEMA_VERSION, records
@@ -169,11 +169,13 @@ def _write_matrix(
     origin = group if all(f["origin"] == group for f in features) else "mixed"
     head = {"schema_version": SCHEMA_VERSION, "group": group, "origin": origin}
     _write_json(folder / "dictionary.json", {**head, "features": features})
-    report = _report(table, present, joined, aligned, features, sides, _metadata(samples_path))
+    about = _metadata(samples_path)
+    report = _report(group, table, present, joined, aligned, features, sides, about)
     _write_json(folder / "report.json", {**head, "version": version, **report})
 
 
 def _report(
+    group: str,
     table: pl.DataFrame,
     present: dict[str, Source],
     joined: Joined,
@@ -208,7 +210,7 @@ def _report(
             }
             for s in present.values()
         },
-        "missing_sources": [id_ for id_ in source_ids() if id_ not in present],
+        "missing_sources": [id_ for id_ in _could_stand_in(group) if id_ not in present],
         "flags_of_samples": dict(
             joined.flags.drop_nulls("sample_id")["flag"].value_counts().sort("flag").iter_rows()
         ),
@@ -219,6 +221,16 @@ def _report(
             "blocks": sides["block"].n_unique(),
         },
     }
+
+
+def _could_stand_in(group: str) -> list[str]:
+    """Sources that files of the group's origin can bring: the twin makes no auxiliary ones."""
+    if group == "user":
+        return source_ids()
+    specs = map(load_spec, source_ids())
+    if group == "synthetic":
+        return [spec.id for spec in specs if not spec.auxiliary]
+    return [spec.id for spec in specs if spec.access.kind == "package"]
 
 
 def _met(table: pl.DataFrame) -> int:

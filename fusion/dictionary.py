@@ -25,6 +25,8 @@ from fusion.inputs import Source
 
 SCHEMA_VERSION = 1
 MISSING = "NULL; flags.parquet says why where the reason is known"
+_IN_RANGE = ("value", "mean", "median", "p05", "p10", "p90", "p95")
+"""Statistics that lie within the plausible range of what they are a statistic of."""
 
 
 @dataclass(frozen=True)
@@ -67,15 +69,21 @@ def check_agreement(feature: str, contributions: Sequence[Contribution]) -> None
     """Do all sources mean the same by a feature?
 
     Raises:
-        FusionError: Class, unit or codebook differ.
+        FusionError: Class, unit, codebook, statistic or depth differ.
     """
     meanings = {
-        (feature_class(c.column), c.source.units.get(c.column.name), c.column.codebook)
+        (
+            feature_class(c.column),
+            c.source.units.get(c.column.name),
+            c.column.codebook,
+            c.column.statistic,
+            c.column.depth,
+        )
         for c in contributions
     }
     if len(meanings) > 1:
         raise FusionError(
-            "sources disagree on class, unit or codebook of one feature",
+            "sources disagree on class, unit, codebook, statistic or depth of one feature",
             where=feature,
             samples=sorted(map(str, meanings)),
             remedy="give the columns different quantities, methods or names: "
@@ -123,12 +131,16 @@ def _record(
     met = next((distances[c.source.id] for c in behind if c.source.id in distances), None)
     flat = values.drop_nulls().explode().drop_nulls() if is_list else values.drop_nulls()
     known = quantity(first.quantity) if first.quantity else None
+    unit = behind[0].source.units.get(first.name) if numeric else None
+    # The range of a quantity is that of its values in its unit, not of their spread or count.
+    in_range = known is not None and unit == known.unit and first.statistic in _IN_RANGE
+    plausible = known if in_range else None
     return {
         "id": feature,
         "title": _title(first, known.title if known else None),
         "description": first.description,
         "class": feature_class(first),
-        "unit": behind[0].source.units.get(first.name) if numeric else None,
+        "unit": unit,
         "codebook": first.codebook,
         "codes": _codes(behind, values) if feature_class(first) == "categorical" else None,
         "array_length": values.dtype.size if isinstance(values.dtype, pl.Array) else None,
@@ -145,6 +157,8 @@ def _record(
         "missing": MISSING,
         "minimum": _finite(flat.min()) if numeric else None,
         "maximum": _finite(flat.max()) if numeric else None,
+        "plausible_minimum": plausible and plausible.minimum,
+        "plausible_maximum": plausible and plausible.maximum,
         "depth": first.depth or _source_depth(behind),
         "period": first.period or _source_period(behind),
         "statistic": first.statistic,

@@ -46,7 +46,8 @@ class NumericFeature(BaseModel):
     """None for an element that does not vary in the training split: it is never read nor scored."""
     minimum: float | None
     maximum: float | None
-    """Possible range by the dictionary, in the unit."""
+    """Plausible range of the quantity, in the unit: not what happened to be observed, which would
+    cut predictions and intervals of other samples, and tell of the test split."""
 
     def standardise(self, x: np.ndarray) -> np.ndarray:
         """(n, L) in the unit -> (n, L) z-scores; NaN stays."""
@@ -54,7 +55,7 @@ class NumericFeature(BaseModel):
         return (t - np.array(self.mean)) / np.array(self.std, dtype=float)
 
     def restore(self, z: np.ndarray) -> np.ndarray:
-        """(n, L) z-scores -> (n, L) in the unit, within the possible range."""
+        """(n, L) z-scores -> (n, L) in the unit, within the plausible range."""
         std = np.array([s or 0.0 for s in self.std])
         t = z * std + np.array(self.mean)
         x = np.expm1(t) * self.scale if self.transform == "log1p" else t
@@ -304,8 +305,8 @@ def _numeric(feature: dict, values: np.ndarray) -> NumericFeature | None:
         scale=scale,
         mean=tuple(mean.tolist()),
         std=tuple(float(s) if v else None for s, v in zip(std, varies, strict=True)),
-        minimum=feature.get("minimum"),
-        maximum=feature.get("maximum"),
+        minimum=feature["plausible_minimum"],
+        maximum=feature["plausible_maximum"],
     )
 
 

@@ -87,6 +87,53 @@ def test_the_horizon_that_shares_most_depth_is_taken(commit: Commit, load: Load)
     assert brought(load("near"), at)["near.c"] == list("abcc")
 
 
+def test_a_depth_that_is_not_known_shares_nothing(commit: Commit, load: Load) -> None:
+    spec = spec_of("near", {"join": "nearest", "max_distance_m": 10}, [code("c")])
+    commit(
+        spec,
+        pl.DataFrame(
+            {
+                "longitude": [10.0] * 3,
+                "latitude": [50.0] * 3,
+                "depth_top": [None, 0.0, 10.0],
+                "depth_bottom": [None, 10.0, 90.0],
+                "c": ["unknown", "shallow", "thick"],
+            }
+        ),
+    )
+    at = samples(
+        longitude=[10.0] * 3,
+        latitude=[50.0] * 3,
+        depth_top=[0.0, 30.0, None],
+        depth_bottom=[15.0, 60.0, None],
+    )
+    # The third has no depth: the first row in the file, not the thickest one.
+    assert brought(load("near"), at)["near.c"] == ["shallow", "thick", "unknown"]
+
+
+def test_a_profile_with_a_horizon_of_unknown_bottom_is_not_splined(
+    commit: Commit, load: Load
+) -> None:
+    fuse = {"join": "nearest", "max_distance_m": 10, "depth": "spline"}
+    rules = [{"kind": "depth_order", "profile": "profile"}]
+    spec = spec_of("deep", fuse, [text("profile"), number("v")], rules=rules)
+    commit(
+        spec,
+        pl.DataFrame(
+            {
+                "profile": ["p"] * 3,
+                "longitude": [10.0] * 3,
+                "latitude": [50.0] * 3,
+                "depth_top": [0.0, 20.0, 60.0],
+                "depth_bottom": [20.0, None, 90.0],
+                "v": [10.0, 20.0, 50.0],
+            }
+        ),
+    )
+    at = samples(longitude=[10.0], latitude=[50.0], depth_top=[0.0], depth_bottom=[40.0])
+    assert brought(load("deep"), at)["deep.v"] == [10.0]
+
+
 def test_contiguous_horizons_are_splined_and_others_are_not(commit: Commit, load: Load) -> None:
     fuse = {"join": "nearest", "max_distance_m": 10, "depth": "spline"}
     spec = spec_of(

@@ -85,6 +85,8 @@ def test_one_quantity_by_one_method_is_one_column_and_methods_stay_apart(
     assert report["features"]["count"] == 4
     assert report["sources"]["near"]["samples_met"] == 1
     assert "lucas_2009_topsoil" in report["missing_sources"]
+    assert (clay["plausible_minimum"], clay["plausible_maximum"]) == (0.0, 100.0)
+    assert dictionary["near.v"]["plausible_maximum"] is None, "it names no quantity"
 
 
 @pytest.mark.usefixtures("group")
@@ -107,7 +109,7 @@ def test_groups_never_meet(settings: Settings, commit: Commit) -> None:
     commit(near, pl.DataFrame({"longitude": [10.0], "latitude": [50.0], "v": [7.0]}), group="open")
     matrix, _, report = fused(build.matrix(settings, "synthetic"))
     assert "near.v" not in matrix.columns
-    assert "near" in report["missing_sources"] or "near" not in report["sources"]
+    assert "near" not in report["sources"]
     assert build.samples(settings, "open") is None
     assert build.align(settings, "open", "near") is None
     assert build.align(settings, "synthetic", "near") is None
@@ -139,6 +141,37 @@ def test_disagreement_on_a_unit_is_refused(settings: Settings, commit: Commit) -
     commit(survey_spec("two", [wrong]), rows(["1"], 20.0, clay=[300.0]))
     with pytest.raises(FusionError, match="disagree"):
         build.matrix(settings, "synthetic")
+
+
+@pytest.mark.usefixtures("group")
+@pytest.mark.parametrize("other", [{"statistic": "p90"}, {"depth": "0-10 cm"}])
+def test_another_statistic_or_depth_under_one_name_is_refused(
+    settings: Settings, commit: Commit, other: dict
+) -> None:
+    """A column of its own statistic or depth keeps its name, which another survey may use too."""
+    first = {"statistic": "p10"} if "statistic" in other else {"depth": "10-20 cm"}
+    for survey, said in (("one", first), ("two", other)):
+        spec = survey_spec(survey, [number("clay_top", **CLAY, **said)])
+        commit(spec, rows(["1"], 20.0, clay_top=[30.0]))
+    with pytest.raises(FusionError, match="statistic or depth"):
+        build.matrix(settings, "synthetic")
+
+
+@pytest.mark.parametrize(
+    ("group", "could", "could_not"),
+    [
+        ("synthetic", {"lucas_2018_topsoil"}, {"gemas", "dutchsoils", "nuts_2016"}),
+        ("open", {"dutchsoils", "limesoda"}, {"lucas_2018_topsoil", "nuts_2016"}),
+        ("user", {"gemas", "dutchsoils", "lucas_2018_topsoil", "nuts_2016"}, set()),
+    ],
+)
+def test_only_sources_that_could_stand_in_the_group_are_missed(
+    settings: Settings, commit: Commit, group: str, could: set[str], could_not: set[str]
+) -> None:
+    commit(survey_spec("one", [number("v")]), rows(["1", "2"], 10.0, v=[1.0, 2.0]), group=group)
+    missing = set(fused(build.matrix(settings, group))[2]["missing_sources"])
+    assert could <= missing
+    assert not could_not & missing
 
 
 @pytest.mark.usefixtures("group")

@@ -63,8 +63,10 @@ def write_matrix(folder: Path, rows: int = 600, seed: int = 3) -> Path:
             "licences": ["CC-BY-SA-4.0" if name == "noise" else "CC-BY-4.0"],
             "redistribute": True,
             "share_alike": name == "noise",
-            "minimum": 0.0 if name in ("organic_carbon", "nitrogen") else None,
-            "maximum": None,
+            "minimum": frame[name].min() if frame.schema[name] == pl.Float64 else None,
+            "maximum": frame[name].max() if frame.schema[name] == pl.Float64 else None,
+            "plausible_minimum": 0.0 if name in ("organic_carbon", "nitrogen") else None,
+            "plausible_maximum": None,
             "derived_from": ["clay", "sand"] if name == "sum" else [],
         }
         for name in frame.columns[1:]
