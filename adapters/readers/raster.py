@@ -47,9 +47,11 @@ def open_band(spec: SourceSpec, read: Read, path: Path, file: str, band: str) ->
         band: Number of the band, from 1, or its description; empty for a file of one band.
 
     Raises:
-        ReadError: GDAL cannot open or read it (cut off, as a rule), or it has no such band.
+        ReadError: GDAL cannot open or read it (cut off, as a rule), it has no such band, or it
+            does not say where its pixels lie.
     """
     import rasterio
+    from rasterio.enums import MaskFlags
     from rasterio.errors import RasterioError
     from rasterio.windows import Window
 
@@ -58,19 +60,31 @@ def open_band(spec: SourceSpec, read: Read, path: Path, file: str, band: str) ->
     except RasterioError as error:
         raise _broken(spec, file, band, error) from error
     with source:
+        if source.transform.is_identity:
+            raise ReadError(
+                "the raster does not say where its pixels lie",
+                source=spec.id,
+                file=file,
+                remedy="fetch it again with its side files (.tfw, .aux.xml, .hdr), or as GeoTIFF",
+            )
         number = _band_number(spec, source, file, band)
         scale, offset = source.scales[number - 1], source.offsets[number - 1]
         nodata = source.nodatavals[number - 1]
+        # An internal mask, an .msk file or an alpha band says nodata too.
+        masked = MaskFlags.per_dataset in source.mask_flag_enums[number - 1]
 
         def rows(start: int, stop: int) -> np.ndarray:
             window = Window(0, start, source.width, stop - start)
             try:
                 stored = source.read(number, window=window)
+                hidden = source.read_masks(number, window=window) == 0 if masked else None
             except RasterioError as error:
                 raise _broken(spec, file, band, error) from error
             values = stored.astype(np.float64)
             if nodata is not None:
                 values[stored == np.asarray(nodata).astype(stored.dtype)] = np.nan
+            if hidden is not None:
+                values[hidden] = np.nan
             if read.nodata_below is not None:
                 values[values <= read.nodata_below] = np.nan
             return values * scale + offset

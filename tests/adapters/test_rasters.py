@@ -1,7 +1,9 @@
 """Raster sources: pixels in canonical units, nodata told, broken files refused."""
 
+import os
 from pathlib import Path
 
+import h5py
 import numpy as np
 import polars as pl
 import pytest
@@ -105,6 +107,23 @@ def test_scale_and_bands_and_arrays(settings: Settings, tmp_path: Path) -> None:
     np.testing.assert_allclose(_pixels(settings, made, 0), [[6, 7]])
     np.testing.assert_allclose(_pixels(settings, made, 1), [[8, np.nan]])
     assert made.table["path"][1].endswith("/t_1.tif")
+
+
+def test_masked_pixels_hold_no_value(settings: Settings, tmp_path: Path) -> None:
+    path = _tiff(tmp_path / "a.tif", np.array([[0, 7], [8, 9]], np.uint8))
+    with rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True), rasterio.open(path, "r+") as target:
+        target.write_mask(np.array([[0, 255], [255, 255]], np.uint8))
+    made = _run(settings, [column("a", native="a.tif")], {"a.tif": path})
+    assert made.table["minimum"][0] == 7
+    np.testing.assert_allclose(_pixels(settings, made), [[np.nan, 7], [8, 9]])
+
+
+@pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
+def test_raster_without_a_place_is_refused(settings: Settings, tmp_path: Path) -> None:
+    nowhere = _tiff(tmp_path / "a.tif", np.ones((2, 2), np.uint8), crs=None, transform=None)
+    with pytest.raises(ReadError, match="does not say where its pixels lie") as caught:
+        _run(settings, [column("a", native="a.tif")], {"a.tif": nowhere}, crs="EPSG:3035")
+    assert "source pits, file a.tif" in str(caught.value)
 
 
 def test_codes_are_whole_and_known(settings: Settings, tmp_path: Path) -> None:
@@ -237,6 +256,22 @@ def test_third_axis_becomes_an_array_or_is_refused(settings: Settings, tmp_path:
     cut = files["n.nc"].read_bytes()[:2000]
     with pytest.raises(ReadError, match="n.nc: not a readable NetCDF file"):
         _run(settings, [column("t", native="n.nc#t")], {"n.nc": cut}, reader="netcdf")
+
+
+def test_unsigned_netcdf_of_a_publisher(settings: Settings) -> None:
+    if not (folder := os.environ.get("SOILMELD_REFERENCE_DATA")):
+        pytest.skip("SOILMELD_REFERENCE_DATA is not set")
+    path = Path(folder) / "worldcereal_belgium" / "worldcereal_preprocessed_inputs.nc"
+    # 65535, the publisher's nodata, stands as -1 in the file: stored signed, said to be unsigned.
+    bands = column("bands", native="in.nc#S2-L2A-B02", axis="time", missing=["65535"])
+    made = _run(settings, [bands], {"in.nc": path}, reader="netcdf")
+    with h5py.File(path) as file:
+        stored = file["S2-L2A-B02"][:].view(np.uint16)
+    assert (stored == 65535).any()
+    assert made.table.height == len(stored)
+    for row, layer in enumerate(stored):
+        layer = np.where(layer == 65535, np.nan, layer)
+        np.testing.assert_array_equal(_pixels(settings, made, row), layer)
 
 
 def test_uneven_coordinates_are_refused(settings: Settings, tmp_path: Path) -> None:
