@@ -5,7 +5,11 @@ Belongs here: split-conformal calibration on the validation split. Never here: t
 Scores are |error| / sigma of numbers and 1 - p(true code) of codes, both on hidden entries. The
 interval of level a is as wide as the score that a share a of validation scores stays below (Lei et
 al. 2018, "Distribution-free predictive inference for regression"). Where a feature has too few
-validation rows for a level, the scores of all features together stand in.
+validation rows for a level, the scores of all features together stand in, and hold their share over
+all features; where those are too few as well, there is no interval.
+
+That holds for rows exchangeable with the validation rows. Rows of one site are alike, so with few
+clusters of sites the share is nominal: evaluation measures what intervals hold on the test split.
 """
 
 import numpy as np
@@ -53,10 +57,16 @@ class Calibration(BaseModel):
 
     def factor(self, feature: str, level: float) -> float:
         """Half width of a numeric feature's interval in units of its sigma; NaN where unknown."""
-        own = self.numeric.get(feature)
-        if own is not None and own.reaches(level):
-            return own.at(level)
-        return self.all_numeric.at(level) if self.all_numeric is not None else float("nan")
+        for scores in (self.numeric.get(feature), self.all_numeric):
+            if scores is not None and scores.reaches(level):
+                return scores.at(level)
+        return float("nan")
+
+    def least_chance(self, level: float) -> float:
+        """Codes at least as likely as that make the set of a level; 0, all codes, where unknown."""
+        scores = self.all_categorical
+        known = scores is not None and scores.reaches(level)
+        return 1.0 - scores.at(level) if known else 0.0
 
 
 def _scores(values: list[np.ndarray], rows: list[np.ndarray]) -> Scores | None:

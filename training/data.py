@@ -31,7 +31,11 @@ HEAVY_TAIL = 2.0
 
 
 class NumericFeature(BaseModel):
-    """How one numeric feature is standardised: z = (t(x) - mean) / std, t declared."""
+    """How one numeric feature is standardised: z = (t(x) - mean) / std, t declared.
+
+    The logarithm is odd about zero: values below zero, which the training split did not have, are
+    read and not lost.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -40,7 +44,7 @@ class NumericFeature(BaseModel):
     width: int
     transform: Literal["identity", "log1p"]
     scale: float
-    """log1p: t(x) = log(1 + x / scale), scale the median positive value of the training split."""
+    """log1p: t(x) = sign(x) log(1 + |x| / scale), scale the median positive training value."""
     mean: tuple[float, ...]
     std: tuple[float | None, ...]
     """None for an element that does not vary in the training split: it is never read nor scored."""
@@ -51,14 +55,14 @@ class NumericFeature(BaseModel):
 
     def standardise(self, x: np.ndarray) -> np.ndarray:
         """(n, L) in the unit -> (n, L) z-scores; NaN stays."""
-        t = np.log1p(x / self.scale) if self.transform == "log1p" else x
+        t = np.sign(x) * np.log1p(np.abs(x) / self.scale) if self.transform == "log1p" else x
         return (t - np.array(self.mean)) / np.array(self.std, dtype=float)
 
     def restore(self, z: np.ndarray) -> np.ndarray:
         """(n, L) z-scores -> (n, L) in the unit, within the plausible range."""
         std = np.array([s or 0.0 for s in self.std])
         t = z * std + np.array(self.mean)
-        x = np.expm1(t) * self.scale if self.transform == "log1p" else t
+        x = np.sign(t) * np.expm1(np.abs(t)) * self.scale if self.transform == "log1p" else t
         if self.minimum is None and self.maximum is None:
             return x
         return np.clip(x, self.minimum, self.maximum)

@@ -91,10 +91,19 @@ class Predictor:
             lower, upper` in the feature's unit (`mean` is the median where the feature is
             standardised by a logarithm); `code, probability, codes` for categorical features,
             `codes` being those that together reach `level`. What was observed is not listed.
+            `lower` and `upper` are NULL where validation rows were too few for the level, and for
+            elements that did not vary in training.
 
         Raises:
-            TrainingError: A feature is unknown to the model, or the level is not a share.
+            TrainingError: A feature is unknown to the model, the level is not a share, or the rows
+                have no ids.
         """
+        if "sample_id" not in rows.columns:
+            raise TrainingError(
+                "the rows have no column 'sample_id'",
+                samples=rows.columns[:5],
+                remedy="name each row, so that its predictions can be told apart",
+            )
         if unknown := [name for name in features if name not in self.schema.features]:
             raise TrainingError(
                 "the model does not know these features",
@@ -140,6 +149,8 @@ class Predictor:
                 z = mean[chosen, v].double().numpy()  # (n, L)
                 half = torch.exp(s[chosen, v] / 2).double().numpy()[:, None]
                 half = half * self.calibration.factor(feature.id, level)
+                # What did not vary in training has a mean, and nothing that tells how sure it is.
+                half = np.where([std is not None for std in feature.std], half, np.nan)
                 parts.append(
                     pl.DataFrame(
                         {
@@ -150,7 +161,7 @@ class Predictor:
                             "lower": feature.restore(z - half).ravel(),
                             "upper": feature.restore(z + half).ravel(),
                         }
-                    )
+                    ).with_columns(pl.col("lower", "upper").fill_nan(None))
                 )
         return parts
 
@@ -158,7 +169,6 @@ class Predictor:
         self, out: Prediction, hidden: np.ndarray, ids: np.ndarray, level: float
     ) -> list[pl.DataFrame]:
         parts = []
-        scores = self.calibration.all_categorical
         for c, (feature, logits) in enumerate(
             zip(self.schema.categorical, out["logits"], strict=True)
         ):
@@ -167,8 +177,7 @@ class Predictor:
                 continue
             chance = torch.softmax(logits[chosen], -1).double().numpy()
             best = chance.argmax(1)
-            least = 1 - scores.at(level) if scores is not None else 0.0
-            kept = chance >= least
+            kept = chance >= self.calibration.least_chance(level)
             kept[np.arange(len(best)), best] = True
             codes = np.array(feature.codes)
             parts.append(

@@ -81,6 +81,27 @@ def test_values_come_back(matrix: Path) -> None:
         assert np.allclose(feature.restore(feature.standardise(x)), x)
 
 
+def test_a_value_below_zero_of_a_heavy_tailed_feature_is_read(matrix: Path) -> None:
+    schema = load(matrix, DATASET).schema
+    rows = pl.DataFrame({"sample_id": ["a"], "organic_carbon": [-1e6]})
+    place = schema.features.index("organic_carbon")
+    assert schema.numeric[place].transform == "log1p"
+    assert encode(schema, rows).present[0, place]
+    free = schema.numeric[place].model_copy(update={"minimum": None})
+    assert free.restore(free.standardise(np.array([[-1e6]]))) == pytest.approx(-1e6)
+
+
+def test_predictions_are_cut_at_the_plausible_range_and_not_at_the_observed_one(
+    matrix: Path,
+) -> None:
+    numeric = {f.id: f for f in load(matrix, DATASET).schema.numeric}
+    largest = pl.read_parquet(matrix / "matrix.parquet").select("clay", "organic_carbon").max()
+    far = np.array([[50.0]])
+    assert numeric["clay"].restore(far).item() > largest["clay"].item()
+    assert numeric["organic_carbon"].restore(far).item() > largest["organic_carbon"].item()
+    assert numeric["organic_carbon"].restore(-far).item() == 0.0
+
+
 def test_left_out_features_say_why(matrix: Path) -> None:
     left_out = load(matrix, DATASET).schema.left_out
     assert set(left_out) == {"sum", "rare", "remark"}
