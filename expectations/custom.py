@@ -255,6 +255,35 @@ class ExpectLayerValuesToBeBetween(TableRule):
         ), f"{layers['minimum'].min()} to {layers['maximum'].max()}"
 
 
+class ExpectRefusedPixelsToBeAtMost(TableRule):
+    """No layer of a column lost more than a share of its filled pixels to flags of doubt.
+
+    `refused` is the number of such pixels of each layer, from the flags table.
+    """
+
+    column: str
+    refused: dict[str, int]
+    max_share: float
+    success_keys: ClassVar[tuple[str, ...]] = ("column", "refused", "max_share")
+
+    @property
+    def reads(self) -> list[str]:
+        """Size and filled share of the layers."""
+        return ["column", "width", "height", "valid_share"]
+
+    def faults(self, table: pl.DataFrame) -> tuple[pl.DataFrame, object]:
+        """Layers with too many refused pixels."""
+        lost = pl.col("row_ref").replace_strict(self.refused, default=0, return_dtype=pl.Float64)
+        kept = pl.col("valid_share") * pl.col("width") * pl.col("height")
+        layers = table.filter(pl.col("column") == self.column, lost > 0).select(
+            "row_ref", share=lost / (lost + kept)
+        )
+        found = pl.format("{} % of the filled pixels", (100 * pl.col("share")).round(2))
+        return layers.filter(pl.col("share") > self.max_share).select("row_ref", found=found), (
+            f"at most {layers['share'].max():.2%} of the filled pixels of a layer"
+        )
+
+
 class ExpectLayersToShareGrid(TableRule):
     """All layers of one array column are there and lie on one grid."""
 

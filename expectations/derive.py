@@ -357,7 +357,11 @@ def _drift(standard: "Standard", last: Baseline) -> list["Expectation"]:
 def _raster(standard: "Standard") -> list["Expectation"]:
     import great_expectations.expectations as gxe
 
-    from expectations.custom import ExpectLayersToShareGrid, ExpectLayerValuesToBeBetween
+    from expectations.custom import (
+        ExpectLayersToShareGrid,
+        ExpectLayerValuesToBeBetween,
+        ExpectRefusedPixelsToBeAtMost,
+    )
 
     present = standard.table["column"].unique().to_list()
     derived: list[Expectation] = [
@@ -385,6 +389,18 @@ def _raster(standard: "Standard") -> list["Expectation"]:
                     )
                 )
             continue
+        if refused := _refused_pixels(standard, record.name):
+            derived.append(
+                ExpectRefusedPixelsToBeAtMost(
+                    column=record.name,
+                    refused=refused,
+                    max_share=standard.spec.max_flagged_share,
+                    **_meta(
+                        "so many pixels in doubt mean undeclared nodata or another unit or code: "
+                        + _READ_REMEDY
+                    ),
+                )
+            )
         if column.is_array:
             derived.append(
                 ExpectLayersToShareGrid(
@@ -405,3 +421,14 @@ def _raster(standard: "Standard") -> list["Expectation"]:
                     )
                 )
     return derived
+
+
+def _refused_pixels(standard: "Standard", column: str) -> dict[str, int]:
+    """Pixels in doubt of each layer of a column; the detail of its flags begins with the count."""
+    counted = (
+        standard.flags.filter(pl.col("flag").is_in(DOUBTS), column=column)
+        .with_columns(pixels=pl.col("detail").str.extract(r"^(\d+) of ").cast(pl.Int64))
+        .group_by("row_ref", maintain_order=True)
+        .agg(pl.col("pixels").sum())
+    )
+    return dict(counted.iter_rows())

@@ -6,6 +6,7 @@ import polars as pl
 import pytest
 from good_standard import good_standard
 
+from adapters.rules import FLAGS_SCHEMA
 from expectations.engine import validate
 
 LAYERS = pl.DataFrame(
@@ -82,3 +83,20 @@ def test_missing_layers_are_refused(layers):
     assert [r.expectation for r in validate(none).refusals] == [
         "expect_column_distinct_values_to_contain_set"
     ]
+
+
+@pytest.mark.parametrize(("pixels", "refusals"), [(1, []), (2, ["carbon.tif"])])
+def test_refused_pixels_are_counted_against_filled_ones(layers, pixels, refusals):
+    # 20 cells, half of them filled, and those that were refused: 1 of 11, 2 of 12.
+    spec = layers.spec.model_copy(update={"max_flagged_share": 0.1})
+    flags = pl.DataFrame(
+        [("carbon.tif", "carbon", "out_of_range", None, 9.0, f"{pixels} of 20 pixels outside")],
+        schema=FLAGS_SCHEMA,
+        orient="row",
+    )
+    report = validate(dataclasses.replace(layers, spec=spec, flags=flags))
+    assert [r.samples[0].split(":")[0] for r in report.refusals] == refusals
+    if refusals:
+        (refusal,) = report.refusals
+        assert refusal.expectation == "expect_refused_pixels_to_be_at_most"
+        assert refusal.samples == ("carbon.tif: 16.67 % of the filled pixels",)
