@@ -19,6 +19,7 @@ anywhere leaves at worst objects that nothing points to; the next `ingest` finds
 import fnmatch
 import hashlib
 import json
+import os
 import shutil
 import uuid
 from collections.abc import Iterable, Sequence
@@ -26,6 +27,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path, PurePosixPath
+from typing import Literal
+
+from pydantic import BaseModel, ValidationError
 
 from adapters.errors import ArchiveError
 from adapters.settings import Settings
@@ -52,6 +56,13 @@ _MAGIC: dict[str, tuple[bytes, ...]] = {
     ".dbf": tuple(bytes([b]) for b in (0x02, 0x03, 0x30, 0x31, 0x43, 0x63, 0x83, 0x8B, 0xCB, 0xF5)),
 }
 _TEXT = (".csv", ".txt", ".asc", ".tsv")
+
+
+class _Declared(BaseModel):
+    """What `.origin.json` says."""
+
+    origin: Literal["synthetic", "open"]
+    files: dict[str, str]
 
 
 @dataclass(frozen=True)
@@ -98,7 +109,8 @@ class RawVersion:
             for file in self.files:
                 link = part / file.name
                 link.parent.mkdir(parents=True, exist_ok=True)
-                link.symlink_to(file.path.resolve())
+                # Relative, so that the data root can be moved as a whole.
+                link.symlink_to(os.path.relpath(file.path.resolve(), link.parent.resolve()))
             try:
                 part.rename(folder)
             except OSError:  # another process made it meanwhile
@@ -239,21 +251,30 @@ def _lying(
         names = _matching(spec, [p.relative_to(inbox).as_posix() for p in present])
         hashes = _hashes(spec, inbox, names, settings)
         _require(spec, names, present)
-        origin = inbox / ORIGIN_FILE
-        listed = json.loads(origin.read_text(encoding="utf-8")) if origin.is_file() else {}
-        if listed and listed.get("origin") not in ("synthetic", "open"):
-            raise ArchiveError(
-                "names no known origin",
-                source=spec.id,
-                file=ORIGIN_FILE,
-                samples=[listed.get("origin")],
-                remedy="remove the file: the data are then yours",
-            )
-        return inbox, hashes, listed.get("files", {}), listed.get("origin", "user")
+        return inbox, hashes, *_declared(spec, inbox / ORIGIN_FILE)
     if spec.access.package:
         base, hashes = _packaged(spec)
         return base, hashes, hashes, "open"
     return inbox, {}, {}, "user"
+
+
+def _declared(spec: SourceSpec, path: Path) -> tuple[dict[str, str], str]:
+    """Files of others and their origin, as `.origin.json` says; without one all are the user's."""
+    if not path.is_file():
+        return {}, "user"
+    try:
+        said = _Declared.model_validate_json(path.read_bytes())
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise ArchiveError(
+            f"does not say whose files these are: {first['msg']}",
+            source=spec.id,
+            file=ORIGIN_FILE,
+            where=".".join(str(part) for part in first["loc"]),
+            samples=[str(first["input"])[:80]],
+            remedy="remove the file: the data are then yours",
+        ) from error
+    return said.files, said.origin
 
 
 def _packaged(spec: SourceSpec) -> tuple[Path, dict[str, str]]:

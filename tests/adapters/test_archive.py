@@ -200,3 +200,27 @@ def test_an_altered_object_is_noticed(spec: SourceSpec, settings: Settings) -> N
     raw.files[0].path.write_bytes(b"")
     with pytest.raises(ArchiveError, match="altered"):
         raw.open(settings)
+
+
+@pytest.mark.parametrize("said", ["{broken", "[]", '{"origin": "mine", "files": {}}', "{}"])
+def test_a_damaged_origin_file_is_refused_with_its_remedy(
+    spec: SourceSpec, settings: Settings, said: str
+) -> None:
+    path = put(spec, settings)
+    path.with_name(archive.ORIGIN_FILE).write_text(said)
+    with pytest.raises(ArchiveError, match="whose files these are") as caught:
+        archive.ingest(spec, settings)
+    assert "source pits, file .origin.json" in str(caught.value)
+    assert "remove the file" in str(caught.value)
+
+
+def test_the_data_root_can_be_moved(spec: SourceSpec, settings: Settings, tmp_path: Path) -> None:
+    put(spec, settings)
+    raw = archive.ingest(spec, settings)
+    assert raw is not None
+    raw.open(settings)
+    moved = settings.model_copy(update={"data_root": tmp_path / "elsewhere"})
+    settings.data_root.rename(moved.data_root)
+    again = archive.candidate(spec, moved)
+    assert again is not None
+    assert (again.open(moved) / "horizons.csv").read_text() == "A,B\n1,2\n"
