@@ -96,7 +96,7 @@ def join(
             distances[source.id] = table["distance_m"]
         ids = {c.name: f"{source.id}.{c.name}" for c in source.features}
         met = table.select("sample_id", "row_ref").drop_nulls()
-        flags.append(_flags(source, met, ids).drop_nulls("feature"))
+        flags.append(_flags(source, met, ids))
 
     matrix = pl.DataFrame({"sample_id": columns["sample_id"]}).hstack(
         [columns[feature].alias(feature) for feature in contributions]
@@ -140,16 +140,20 @@ def _stack(parts: list[pl.DataFrame]) -> pl.DataFrame:
 
 
 def _flags(source: Source, rows: pl.DataFrame, ids: dict[str, str]) -> pl.DataFrame:
-    """Flags of some rows.
+    """Flags of some rows, and of whole files.
 
     NULL feature: of the whole row or of a column that is no feature; NULL sample: of a row of a
-    backbone source that is no sample.
+    backbone source that is no sample, or of a whole file.
     """
     flags = source.flags.with_columns(
         feature=pl.col("column").replace_strict(ids, default=None, return_dtype=pl.String)
     )
+    of_files = flags.join(source.table.select("row_ref"), on="row_ref", how="anti")
     return (
-        rows.join(flags, on="row_ref", how="inner")
+        pl.concat(
+            [rows.join(flags, on="row_ref", how="inner"), of_files],
+            how="diagonal",
+        )
         .with_columns(source=pl.lit(source.id))
         .select(list(FLAGS))
         .cast(FLAGS)

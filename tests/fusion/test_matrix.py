@@ -98,6 +98,35 @@ def test_flags_follow_the_value(settings: Settings) -> None:
 
 
 @pytest.mark.usefixtures("group")
+def test_flags_of_whole_files_and_of_whole_rows_that_were_met_are_not_lost(
+    settings: Settings, commit: Commit
+) -> None:
+    flag = {"raw": None, "value": None, "detail": "d"}
+    commit(
+        survey_spec("two", [number("clay", **CLAY, method="iso_11277")]),
+        rows(["1"], 20.0, clay=[30.0]),
+        [{"row_ref": "f", "column": "clay", "flag": "unit_by_range", **flag}],
+    )
+    near = pl.DataFrame({"longitude": [10.001, 0.0], "latitude": [50.0, 0.0], "v": [7.0, 8.0]})
+    commit(
+        spec_of("near", {"join": "nearest", "max_distance_m": 1000}, [number("v")]),
+        near,
+        [
+            {"row_ref": "f#2", "column": None, "flag": "depth_overlap", **flag},
+            {"row_ref": "f#3", "column": None, "flag": "depth_fault", **flag},
+            {"row_ref": "f", "column": "v", "flag": "unit_by_range", **flag},
+        ],
+    )
+    flags = pl.read_parquet(build.matrix(settings, "synthetic") / "flags.parquet")
+    found = flags.filter(pl.col("flag") != "corrected")
+    assert found.select("source", "row_ref", "sample_id", "feature", "flag").rows() == [
+        ("near", "f", None, "near.v", "unit_by_range"),
+        ("near", "f#2", "one:1:0-20", None, "depth_overlap"),
+        ("two", "f", None, "clay__iso_11277", "unit_by_range"),
+    ]
+
+
+@pytest.mark.usefixtures("group")
 def test_distances_of_each_sample_are_kept(settings: Settings) -> None:
     distances = pl.read_parquet(build.matrix(settings, "synthetic") / "distances.parquet")
     assert distances["near"].is_not_null().to_list() == [True, False, False, False]
