@@ -36,9 +36,10 @@ def read_points(path: Path) -> pl.DataFrame:
         FusionError: The file is missing, empty or no CSV.
     """
     try:
-        head = path.open(encoding="utf-8-sig").readline()
+        with path.open(encoding="utf-8-sig") as file:
+            head = file.readline()
         semicolons = head.count(";") > head.count(",")
-        return pl.read_csv(
+        points = pl.read_csv(
             path,
             separator=";" if semicolons else ",",
             decimal_comma=semicolons,
@@ -50,6 +51,12 @@ def read_points(path: Path) -> pl.DataFrame:
             file=str(path),
             remedy="give a UTF-8 CSV file with a header and one point a row",
         ) from error
+    if not semicolons:
+        return points
+    # One cell that is no number makes its column text; the others are numbers all the same.
+    return points.with_columns(
+        pl.col(pl.String).str.replace(r"^\s*([+-]?\d+),(\d+)\s*$", "${1}.${2}")
+    )
 
 
 def sample_points(
@@ -81,9 +88,16 @@ def sample_points(
         id -> record. Columns of the points that bear such a name get `_given` behind it.
 
     Raises:
-        FusionError: A column is missing or the CRS is unknown.
+        FusionError: A column is missing or holds no numbers, the CRS is unknown or has no
+            horizontal axes, or the depth is none.
         StoreError: Nothing is published.
     """
+    if depth is not None and not 0 <= depth[0] < depth[1]:
+        raise FusionError(
+            "the depth must begin at the surface or below it and end deeper",
+            samples=depth,
+            remedy="give top and bottom in cm, such as 0 and 20",
+        )
     lon, lat = _degrees(points, x, y, crs)
     with published(settings) as tables:
         present = sources(tables)
@@ -128,6 +142,10 @@ def sample_points(
 
 
 def _degrees(points: pl.DataFrame, x: str, y: str, crs: str) -> tuple[np.ndarray, np.ndarray]:
+    if x == y:
+        raise FusionError(
+            f"x and y are both {x!r}", remedy="name the column of each coordinate of its own"
+        )
     for name in (x, y):
         if name not in points.columns:
             raise FusionError(
@@ -135,8 +153,20 @@ def _degrees(points: pl.DataFrame, x: str, y: str, crs: str) -> tuple[np.ndarray
                 samples=points.columns,
                 remedy="name the columns of the coordinates",
             )
+        if points.schema[name].is_nested():
+            raise FusionError(
+                f"column {name!r} holds lists or structs",
+                samples=points[name].head(3),
+                remedy="give one number a point",
+            )
     try:
-        transformer = Transformer.from_crs(CRS.from_user_input(crs), "EPSG:4326", always_xy=True)
+        given_in = CRS.from_user_input(crs)
+        if not (given_in.is_geographic or given_in.is_projected):
+            raise FusionError(
+                f"{crs} ({given_in.type_name}) has no longitude and latitude, easting and northing",
+                remedy="give a geographic or projected CRS",
+            )
+        transformer = Transformer.from_crs(given_in, "EPSG:4326", always_xy=True)
     except CRSError as error:
         raise FusionError(
             f"no such CRS: {crs}", remedy="give an EPSG code such as EPSG:25832"
@@ -237,5 +267,12 @@ def _assembled(
         else pl.DataFrame()
     )
     taken = {*ours.columns, *spread.columns}
-    given = points.rename({c: f"{c}_given" for c in points.columns if c in taken})
+    names: list[str] = []
+    for column in points.columns:
+        # A table that was sampled before already has some of these names.
+        while column in taken:
+            column = f"{column}_given"  # noqa: PLW2901
+        taken.add(column)
+        names.append(column)
+    given = points.rename(dict(zip(points.columns, names, strict=True)))
     return pl.concat([frame for frame in (given, ours, spread) if frame.width], how="horizontal")

@@ -105,6 +105,32 @@ def test_wrong_requests_are_explained(store: Settings, tmp_path: Path) -> None:
         sample_points(store, points, crs="EPSG:1")
     with pytest.raises(FusionError, match=r"gone\.csv"):
         read_points(tmp_path / "gone.csv")
+    with pytest.raises(FusionError, match="both 'latitude'"):
+        sample_points(store, points, x="latitude")
+    for without_a_place in ("EPSG:5773", "EPSG:4978"):
+        with pytest.raises(FusionError, match="has no longitude and latitude"):
+            sample_points(store, points, crs=without_a_place)
+    for depth in ((20.0, 0.0), (-5.0, 10.0), (float("nan"), 10.0), (10.0, 10.0)):
+        with pytest.raises(FusionError, match="depth must begin"):
+            sample_points(store, points, depth=depth)
+    lists = pl.DataFrame({"longitude": [[9.5]], "latitude": [50.5]})
+    with pytest.raises(FusionError, match="holds lists"):
+        sample_points(store, lists)
+
+
+def test_what_was_sampled_can_be_sampled_again(store: Settings) -> None:
+    points = pl.DataFrame({"longitude": [9.5], "latitude": [50.5], "longitude_given": ["mine"]})
+    once, _ = sample_points(store, points)
+    twice, _ = sample_points(store, once)
+    assert len(set(twice.columns)) == twice.width == once.width + 7
+    assert twice["grid.n"].to_list() == once["grid.n"].to_list() == [5.0]
+    assert "mine" in twice.row(0)
+
+
+def test_no_point_gives_no_row(store: Settings) -> None:
+    points = pl.DataFrame({"longitude": [], "latitude": []})
+    frame, dictionary = sample_points(store, points)
+    assert (frame.height, dictionary) == (0, {})
 
 
 def test_nothing_published_is_said(settings: Settings) -> None:
@@ -118,3 +144,12 @@ def test_continental_csv_is_understood(tmp_path: Path) -> None:
     points = read_points(path)
     assert points.columns == ["name", "longitude", "latitude"]
     assert points.row(0) == ("a", 9.5, 50.5)
+
+
+def test_one_cell_that_is_no_number_does_not_cost_the_others(
+    tmp_path: Path, store: Settings
+) -> None:
+    path = tmp_path / "p.csv"
+    path.write_text("longitude;latitude\n9,5;50,5\nn/a;50,5\n", encoding="utf-8")
+    frame, _ = sample_points(store, read_points(path))
+    assert frame["point_status"].to_list() == ["usable", "no coordinates"]
