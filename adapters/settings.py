@@ -162,8 +162,3 @@ def process_environment(**changes: str) -> dict[str, str]:
     programs = str(Path(sys.executable).parent)
     path = os.pathsep.join([programs, os.environ.get("PATH", os.defpath)])
     return {**os.environ, "PATH": path, **changes}
-
-
-def inherited_environment() -> dict[str, str]:
-    """The environment of this process, for a child process that needs it and more."""
-    return dict(os.environ)

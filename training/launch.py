@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Literal
 
 from adapters.errors import TrainingError
-from adapters.settings import inherited_environment
+from adapters.settings import process_environment
 from training.recipe import load_recipe
 from training.runs import is_finished, run_folder, write_atomically
 
@@ -78,11 +78,10 @@ def environment(job: JobSpec) -> dict[str, str]:
     Cores are shared out among processes; the interpreter's bin folder comes first on PATH
     (DeepSpeed looks for ninja there); without an NVIDIA driver DeepSpeed is told so.
     """
-    inherited = inherited_environment()
     cores = len(os.sched_getaffinity(0))
     added = {
         "OMP_NUM_THREADS": str(max(1, cores // job.ranks)),
-        "PATH": f"{Path(sys.executable).parent}:{inherited.get('PATH', '')}",
+        "PATH": process_environment()["PATH"],
     }
     if shutil.which("nvidia-smi") is None:
         added["DS_ACCELERATOR"] = "cpu"
@@ -125,7 +124,7 @@ def launch(
         with log.open("wb") as file:
             done = subprocess.run(
                 command(job),
-                env=inherited_environment() | environment(job),
+                env=process_environment(**environment(job)),
                 stdout=file,
                 stderr=subprocess.STDOUT,
                 check=False,
