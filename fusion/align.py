@@ -151,13 +151,9 @@ def _near(
 
 
 def _inside(source: Source, samples: pl.DataFrame) -> pl.DataFrame:
-    if source.crs is None:
-        raise FusionError(
-            "its polygons have no CRS", source=source.id, remedy="set `space.crs` in source.yaml"
-        )
     found = locate(
         source.table["geometry"].to_list(),
-        source.crs,
+        source.polygon_crs,
         samples["longitude"].to_numpy(),
         samples["latitude"].to_numpy(),
     )

@@ -67,6 +67,21 @@ class Source:
         flags = self.tables.table(f"{self.id}__flags")
         return pl.DataFrame(schema=FLAG_SCHEMA) if flags is None else flags
 
+    @property
+    def polygon_crs(self) -> str:
+        """CRS of its polygons.
+
+        Raises:
+            FusionError: It states none.
+        """
+        if self.crs is None:
+            raise FusionError(
+                "its polygons have no CRS",
+                source=self.id,
+                remedy="set `space.crs` in source.yaml",
+            )
+        return self.crs
+
     @cached_property
     def features(self) -> list[Column]:
         """Columns that become features, in the order of `columns.csv`, each name once.

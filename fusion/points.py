@@ -22,8 +22,7 @@ from adapters.settings import Settings
 from fusion.align import bring
 from fusion.dictionary import Contribution, records
 from fusion.inputs import Source, published, sources
-from fusion.polygons import locate
-from fusion.samples import NUTS_SOURCE
+from fusion.samples import NUTS_SOURCE, nuts_2
 
 REACH_M = 1000.0
 """Reach of `nearest` for sources that state none: the survey samples themselves."""
@@ -233,13 +232,7 @@ def _regions(
     """NUTS 2 codes, where the polygons are published; NULL otherwise."""
     if NUTS_SOURCE not in present:
         return pl.Series([None] * int(usable.sum()), dtype=pl.String)
-    source = present[NUTS_SOURCE]
-    polygons = source.table.filter(pl.col("level") == 2)
-    found = locate(
-        polygons["geometry"].to_list(), source.crs or "EPSG:4326", lon[usable], lat[usable]
-    )
-    codes = [*polygons["region_code"].to_list(), None]
-    return pl.Series([codes[i] for i in found], dtype=pl.String)
+    return nuts_2(present[NUTS_SOURCE], lon[usable], lat[usable])
 
 
 def _assembled(

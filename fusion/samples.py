@@ -158,16 +158,16 @@ def _with_regions(samples: pl.DataFrame, regions: Source | None) -> pl.DataFrame
     )
     if regions is None:
         return samples
-    polygons = regions.table.filter(pl.col("level") == 2)
-    found = locate(
-        polygons["geometry"].to_list(),
-        regions.crs or "EPSG:4326",
-        samples["longitude"].to_numpy(),
-        samples["latitude"].to_numpy(),
-    )
-    codes = np.append(polygons["region_code"].to_numpy(), None)
-    inside = pl.Series(codes[found], dtype=pl.String)
+    inside = nuts_2(regions, samples["longitude"].to_numpy(), samples["latitude"].to_numpy())
     return samples.with_columns(
         nuts_2=pl.col("nuts_2").fill_null(inside),
         country=pl.col("country").fill_null(inside.str.slice(0, 2).replace(_NUTS_TO_ISO)),
     )
+
+
+def nuts_2(regions: Source, lon: np.ndarray, lat: np.ndarray) -> pl.Series:
+    """NUTS 2 code of the polygon of `NUTS_SOURCE` that each point lies in, NULL outside of all."""
+    polygons = regions.table.filter(pl.col("level") == 2)
+    found = locate(polygons["geometry"].to_list(), regions.polygon_crs, lon, lat)
+    codes = np.append(polygons["region_code"].to_numpy(), None)
+    return pl.Series(codes[found], dtype=pl.String)

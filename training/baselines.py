@@ -162,7 +162,7 @@ def trees(
         trials: Of each trial (n, features) bool, the hidden entries.
         training: Row numbers to learn from.
         columns: Places of the features that get a model; the rest stays NaN, as does a feature that
-            no row of `training` has.
+            fewer than two rows of `training` have.
         seed: Of the training masks.
     """
     import lightgbm
@@ -186,8 +186,8 @@ def trees(
     }
     for column in columns:
         own = known[:, column]
-        if not own.any():
-            continue
+        if own.sum() < 2:
+            continue  # LightGBM refuses to learn from a single row
         x = table[own].copy()
         x[:, cuts[column] : cuts[column + 1]] = np.nan
         numeric = column < len(schema.numeric)

@@ -354,3 +354,11 @@ def test_regions_come_from_polygons_where_surveys_are_silent(commit: Commit, loa
     rows, _ = backbone([load("first")], load("nuts_2016"))
     assert rows["nuts_2"].to_list() == ["EL52", None]
     assert rows["country"].to_list() == ["GR", None]
+
+
+def test_polygons_without_a_crs_are_refused(commit: Commit, load: Load) -> None:
+    areas = spec_of("areas", {"join": "polygon"}, [code("soil")], space={"support": "polygon"})
+    box = shapely.to_wkb([shapely.box(8, 48, 10, 52)])
+    commit(areas, pl.DataFrame({"geometry": box, "soil": ["a"]}))
+    with pytest.raises(FusionError, match="no CRS"):
+        bring(load("areas"), samples(longitude=[9.0], latitude=[50.0]), Path(), threads=1)

@@ -80,3 +80,11 @@ def test_baselines_leave_out_what_none_of_their_rows_has(dataset: Matrix) -> Non
     for column in columns:
         assert np.isnan(near[:, column]).all()
         assert np.isnan(trees[:, column]).all()
+
+    having = next(r for r in dataset.rows("train") if dataset.encoded.present[r, columns].all())
+    with_one = np.append(without, having)
+    near = baselines.neighbours(dataset, rows, hidden, with_one)
+    trees = baselines.trees(dataset, rows, [hidden], with_one, columns, seed=1)[0]
+    for column in columns:
+        assert (np.isfinite(near[:, column]) == hidden[:, column]).all()
+        assert np.isnan(trees[:, column]).all()
