@@ -72,8 +72,11 @@ def require_same_crs(
             remedy="correct `crs` in source.yaml",
         ) from error
     if not np.max(metres) <= _SAME_WITHIN_M:
+        # Where one of the two places a point nowhere, the distance is not a number.
+        known = np.isfinite(metres).all()
+        apart = f"differ by {np.max(metres):.0f} m" if known else "are of different regions"
         raise ReadError(
-            f"the file's CRS and the declared one differ by {np.max(metres):.0f} m",
+            f"the file's CRS and the declared one {apart}",
             source=spec.id,
             file=file,
             samples=[f"file: {given[1].name}", f"declared: {given[0].name}"],

@@ -27,11 +27,13 @@ class Baseline:
         version: That version.
         rows: Its rows.
         middle: Numeric column -> its 10th and 90th percentile, in the canonical unit.
+        filled: Column -> share of its rows that hold a value.
     """
 
     version: str
     rows: int
     middle: dict[str, tuple[float, float]]
+    filled: dict[str, float]
 
 
 def baseline(standard: "Standard", settings: Settings) -> Baseline | None:
@@ -55,7 +57,7 @@ def baseline(standard: "Standard", settings: Settings) -> Baseline | None:
         standard.raw.origin,
     ):
         return None
-    return Baseline(last["version"], table.height, middle(table))
+    return Baseline(last["version"], table.height, middle(table), filled(table))
 
 
 def middle(table: pl.DataFrame) -> dict[str, tuple[float, float]]:
@@ -67,3 +69,8 @@ def middle(table: pl.DataFrame) -> dict[str, tuple[float, float]]:
         if numeric[name].count() >= MIN_VALUES
     }
     return {name: (low, high) for name, (low, high) in found.items() if low < high}
+
+
+def filled(table: pl.DataFrame) -> dict[str, float]:
+    """Share of the rows that hold a value, of each column with enough values."""
+    return {c.name: c.count() / table.height for c in table if c.count() >= MIN_VALUES}

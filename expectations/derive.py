@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
     from adapters.standardise import ColumnRecord, Standard
 
-# A new edition may lose some rows; one that loses more than a fifth is taken for truncated.
+# A new edition may lose some rows, or a column's value in some rows; one that loses it in more than
+# a fifth of them is taken for truncated, or for lacking an optional file that the last one had.
 MAX_SHRINKAGE = 0.2
 
 # Flags that cast doubt on the reading of the file. Below detection, missing with a reason and
@@ -337,10 +338,25 @@ def _size(standard: "Standard", last: Baseline | None) -> list["Expectation"]:
 
 
 def _drift(standard: "Standard", last: Baseline) -> list["Expectation"]:
-    """A median outside of the middle 80 % of the last version is another unit, not another year."""
+    """What a column lost, and what it became, since the last version.
+
+    A median outside of the middle 80 % of the last version is another unit, not another year.
+    """
     import great_expectations.expectations as gxe
 
-    return [
+    emptier = [
+        gxe.ExpectColumnProportionOfNonNullValuesToBeBetween(
+            column=name,
+            min_value=share - MAX_SHRINKAGE,
+            **_meta(
+                f"far fewer values than in version {last.version} ({share:.0%} of its rows): an "
+                "optional file is missing, or a joined one is cut short or has other keys"
+            ),
+        )
+        for name, share in last.filled.items()
+        if name in standard.table.columns and share > MAX_SHRINKAGE
+    ]
+    return emptier + [
         gxe.ExpectColumnMedianToBeBetween(
             column=record.name,
             min_value=last.middle[record.name][0],

@@ -191,6 +191,8 @@ def test_crs_is_declared_or_stated_and_the_same(settings: Settings, tmp_path: Pa
     stated = {"a.tif": _tiff(tmp_path / "a.tif", values)}
     with pytest.raises(ReadError, match="differ by"):
         _run(settings, said, stated, crs="EPSG:3034")
+    with pytest.raises(ReadError, match="are of different regions"):
+        _run(settings, said, stated, crs="EPSG:4326")
 
 
 def test_missing_layer_and_missing_band(settings: Settings, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 from good_standard import good_standard
 
 from adapters.settings import Settings
-from expectations.baselines import Baseline, middle
+from expectations.baselines import Baseline, filled, middle
 from expectations.custom import TableRule
 from expectations.engine import data_docs, run, validate
 
@@ -20,7 +20,7 @@ def good(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def last(good):
-    return Baseline("v0", good.table.height, middle(good.table))
+    return Baseline("v0", good.table.height, middle(good.table), filled(good.table))
 
 
 def changed(standard, *columns, **named):
@@ -148,6 +148,11 @@ MUTATIONS = {
         "expect_table_row_count_to_be_between",
         None,
     ),
+    "a joined table truncated": (
+        lambda s: changed(s, land_cover=pl.when(pl.int_range(pl.len()) < 150).then("land_cover")),
+        "expect_column_proportion_of_non_null_values_to_be_between",
+        "land_cover",
+    ),
     "no rows": (
         lambda s: dataclasses.replace(s, table=s.table.clear()),
         "expect_table_row_count_to_be_between",
@@ -213,6 +218,11 @@ def test_samples_name_their_rows(good):
     (refusal,) = report.refusals
     assert refusal.samples == ("pits.csv#2: -9999.0",)
     assert "pits.csv#2: -9999.0" in report.readable()
+
+
+def test_a_few_values_fewer_pass(good, last):
+    fewer = changed(good, land_cover=pl.when(pl.int_range(pl.len()) < 165).then("land_cover"))
+    assert validate(fewer, last).success
 
 
 def test_few_flags_and_flags_without_doubt_pass(good):
