@@ -227,6 +227,8 @@ def exact_sums(
     """Features that are exactly the sum of others of the same sources and unit.
 
     Least squares of each feature on the others must give weights 0 and 1 and leave nothing over.
+    Rows that have the same features are searched together, since surveys and fields differ in what
+    they measured and few rows have everything; what is found must hold in every row that has it.
     Features whose values are rounded are not found: only sums that hold to `tolerance`, relative to
     the largest value, are exact.
 
@@ -243,29 +245,40 @@ def exact_sums(
             families.setdefault(key, []).append(feature)
     sums: dict[str, list[str]] = {}
     for features in families.values():
-        rows = matrix.select(features).drop_nulls()
-        if len(features) < 3 or rows.height < max(least_rows, 2 * len(features)):
+        if len(features) < 3:
             continue
-        values = rows.to_numpy()
-        some = values[: 4 * len(features) + least_rows]
-        # Few families hold a sum at all: without a linear dependence there is nothing to look for.
-        size = np.abs(some).max(axis=0)
-        if np.linalg.matrix_rank(some[:, size > 0] / size[size > 0], tol=1e-6) == (size > 0).sum():
-            continue
-        for i, feature in enumerate(features):
-            terms = _terms(some, values, i, tolerance)
-            if terms is not None:
-                sums[feature] = [features[j] for j in terms]
+        values = matrix.select(features).to_numpy()
+        patterns, pattern, counts = np.unique(
+            np.isfinite(values), axis=0, return_inverse=True, return_counts=True
+        )
+        for k in np.flatnonzero(counts >= np.maximum(least_rows, 2 * patterns.sum(axis=1))):
+            columns = np.flatnonzero(patterns[k])
+            if len(columns) < 3:
+                continue
+            some = values[pattern == k][: 4 * len(columns) + least_rows][:, columns]
+            # Few rows hold a sum at all: without a linear dependence there is nothing to look for.
+            size = np.abs(some).max(axis=0)
+            varied = size > 0
+            if np.linalg.matrix_rank(some[:, varied] / size[varied], tol=1e-6) == varied.sum():
+                continue
+            for i, column in enumerate(columns):
+                chosen = _terms(some, i)
+                if len(chosen) and _holds(values, column, columns[chosen], tolerance):
+                    sums.setdefault(features[column], [features[j] for j in columns[chosen]])
     return sums
 
 
-def _terms(some: np.ndarray, values: np.ndarray, i: int, tolerance: float) -> list[int] | None:
-    """Columns whose sum is column `i`: found on some rows, held to on all; None where none are."""
-    others = [j for j in range(values.shape[1]) if j != i]
+def _terms(some: np.ndarray, i: int) -> np.ndarray:
+    """Columns that column `i` seems to be the sum of, two or more; empty where there are none."""
+    others = np.delete(np.arange(some.shape[1]), i)
     weights = np.linalg.lstsq(some[:, others], some[:, i])[0]
     chosen = np.isclose(weights, 1.0, atol=1e-4)
-    if chosen.sum() < 2 or not (chosen | np.isclose(weights, 0.0, atol=1e-4)).all():
-        return None
-    terms = [j for j, is_term in zip(others, chosen, strict=True) if is_term]
-    rest = np.abs(values[:, terms].sum(axis=1) - values[:, i]).max()
-    return terms if rest <= tolerance * np.abs(values[:, i]).max() else None
+    found = chosen.sum() >= 2 and (chosen | np.isclose(weights, 0.0, atol=1e-4)).all()
+    return others[chosen & found]
+
+
+def _holds(values: np.ndarray, column: int, terms: np.ndarray, tolerance: float) -> bool:
+    """Is the column the sum of the terms wherever all of them are known?"""
+    known = values[np.isfinite(values[:, [column, *terms]]).all(axis=1)]
+    rest = np.abs(known[:, terms].sum(axis=1) - known[:, column]).max()
+    return bool(rest <= tolerance * np.abs(known[:, column]).max())

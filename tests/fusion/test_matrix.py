@@ -329,6 +329,18 @@ def test_exact_sums_are_told_from_near_ones(commit: Commit, load: Load) -> None:
     matrix = pl.DataFrame({n: values[:, i] for i, n in enumerate(names)})
     assert exact_sums(matrix, behind) == {"total": ["a", "b", "c"]}
 
+    # Half of the rows lack `nearly`, the other half `a`: none has everything.
+    half = pl.int_range(pl.len()) < 30
+    torn = matrix.with_columns(
+        pl.when(~half).then("nearly").alias("nearly"), pl.when(half).then("a").alias("a")
+    )
+    assert exact_sums(torn, behind) == {"total": ["a", "b", "c"]}
+    # What holds in the rows of one pattern and not in those of another is no sum.
+    again = pl.concat(
+        [matrix.drop("nearly"), matrix.with_columns(pl.col("total") + 1)], how="diagonal"
+    )
+    assert exact_sums(again, behind) == {}
+
 
 def test_text_of_a_key_is_no_feature(settings: Settings, commit: Commit) -> None:
     commit(survey_spec("one", [text("note"), number("v")]), rows(["1"], note=["x"], v=[1.0]))
