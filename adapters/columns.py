@@ -321,6 +321,10 @@ def _packed(values: list[pl.Series], column: Column) -> pl.Series:
 def _numbers(text: pl.Series, table: Table) -> pl.Series:
     trimmed = text.str.strip_chars()
     if table.read.decimal == ",":
+        # A point in such a text marks thousands, which nothing could tell from a fraction. In other
+        # formats than text, numbers are typed and come with a point.
+        if table.read.reader == "csv":
+            trimmed = trimmed.set(trimmed.str.contains(".", literal=True).fill_null(False), None)
         trimmed = trimmed.str.replace(",", ".", literal=True)
     return trimmed.cast(pl.Float64, strict=False)
 
@@ -387,9 +391,8 @@ def _parse_numeric(
     flags, refs = [missing], native.row_refs
     below = trimmed.str.contains(BELOW_DETECTION).fill_null(False)
     if below.any():
-        limit = _numbers(
-            trimmed.filter(below).str.extract(BELOW_DETECTION).str.replace(",", "."), table
-        )
+        stated = trimmed.filter(below).str.extract(BELOW_DETECTION)
+        limit = stated.str.replace(",", ".", literal=True).cast(pl.Float64)
         # '<0.0' states no limit: then the published one of the column holds.
         limit = limit.set(limit <= 0, None)
         if column.detection_limit is not None:

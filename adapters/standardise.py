@@ -5,6 +5,7 @@ Never here: how a format is read (`readers`), what a cell means (`columns.py`), 
 (`rasters.py`), checks that only report (room `expectations`).
 """
 
+import dataclasses
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +23,7 @@ from adapters.spec import Read, SourceSpec, Table
 from adapters.units import conversion
 
 # Raised by hand whenever the same input would give another table.
-STANDARD_VERSION = 1
+STANDARD_VERSION = 2
 _HERE = Path(__file__).parent
 _SHARED = ("quantities.yaml", "units.csv", "soil_units.txt", "analytes.yaml")
 _FIRST = (
@@ -285,7 +286,9 @@ def _composed(spec: SourceSpec, parsed: dict[str, Parsed]) -> tuple[pl.DataFrame
             _require_single(spec, name, part.table, on)
             right = part.table
         else:
-            right = _curves(spec.tables[name], part.table)
+            repeats = _repeats(spec.tables[name], part.table)
+            part = dataclasses.replace(part, flags=pl.concat([part.flags, repeats]))
+            right = _curves(spec.tables[name], part.table, repeats["row_ref"])
         refs = part.table.drop_nulls(on).select(*on, native_ref="row_ref")
         link = table.select("row_ref", *on).join(refs, on=on, how="inner", maintain_order="left")
         flags.append(_brought(part.flags, link.select("row_ref", "native_ref")))
@@ -330,11 +333,24 @@ def _key_error(spec: SourceSpec, what: str, rows: pl.DataFrame, keys: list[str])
     )
 
 
-def _curves(table: Table, rows: pl.DataFrame) -> pl.DataFrame:
+def _repeats(table: Table, rows: pl.DataFrame) -> pl.DataFrame:
+    """Flags of the points of curves that say again, in every column, what an earlier row says."""
+    by = str(table.order_by)
+    points = rows.drop_nulls([*table.on, by])
+    again = points.filter(~pl.struct(pl.exclude("row_ref")).is_first_distinct())
+    said = {"column": by, "flag": "duplicate", "detail": "the same point twice"}
+    return again.select(
+        pl.col(c) if c == "row_ref" else pl.lit(said.get(c), t).alias(c)
+        for c, t in FLAGS_SCHEMA.items()
+    )
+
+
+def _curves(table: Table, rows: pl.DataFrame, repeated: pl.Series) -> pl.DataFrame:
     """Several rows of a key to one row of lists, ordered by the curve's axis."""
     on, by = list(table.on), str(table.order_by)
     return (
         rows.drop_nulls(on)
+        .filter(~pl.col("row_ref").is_in(repeated.implode()))
         .drop("row_ref")
         .sort(by, nulls_last=True, maintain_order=True)
         .group_by(on, maintain_order=True)

@@ -127,6 +127,18 @@ def test_decimal_comma(settings: Settings) -> None:
     assert _flags(made, "below_detection")[0][3] == 0.5
 
 
+def test_point_among_decimal_commas_is_refused(settings: Settings) -> None:
+    read = {"reader": "csv", "delimiter": ";", "decimal": ","}
+    with pytest.raises(ReadError, match="no number in 1 of 2 rows") as caught:
+        _run(
+            settings,
+            [column("a")],
+            "a\n1,5\n1.234\n",
+            tables={"main": {"files": ["*.csv"], "read": read}},
+        )
+    assert "'1.234'" in str(caught.value)
+
+
 def test_unit_decided_by_the_median(settings: Settings) -> None:
     said = column("iron", unit="mg/kg", basis="mass", other_unit="g/kg", other_unit_below=60)
     low = _run(settings, [said], "iron\n1\n2\n3\n")
@@ -317,6 +329,15 @@ def test_tables_are_appended_joined_and_packed(settings: Settings) -> None:
     assert raw_cell(raw, spec, "main.csv#2", "theta", settings) == "0.2; 0.4"
     with pytest.raises(ReadError, match="no row 9"):
         raw_cell(raw, spec, "main.csv#9", "ph", settings)
+
+
+def test_point_of_a_curve_that_stands_twice_counts_once(settings: Settings) -> None:
+    curve = "id,head,theta\na,10,0.4\na,10,0.4\na,10,0.5\nb,10,0.4\n"
+    _, made, _ = _composed(settings, "id,clay\na,1\n", curve)
+    assert made.table["theta"].to_list() == [[0.4, 0.5], [0.4], None]
+    flag = made.flags.filter(pl.col("flag") == "duplicate").row(0, named=True)
+    assert (flag["row_ref"], flag["column"]) == ("main.csv#2", "head")
+    assert flag["detail"] == "the same point twice, at curve.csv#3"
 
 
 def test_doubled_key_of_a_joined_table_is_refused(settings: Settings) -> None:
