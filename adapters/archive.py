@@ -32,6 +32,7 @@ from typing import Literal
 from pydantic import BaseModel, ValidationError
 
 from adapters.errors import ArchiveError
+from adapters.readers import is_web_page
 from adapters.settings import Settings
 from adapters.spec import SourceSpec
 from adapters.truncation import truncated
@@ -387,8 +388,8 @@ def _suspicion(path: Path) -> str | None:
         head = handle.read(4096)
     if not head:
         return f"{path.name} is empty"
-    suffix, start = path.suffix.lower(), head.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
-    if suffix not in (".html", ".htm") and start.startswith((b"<!doctype html", b"<html")):
+    suffix = path.suffix.lower()
+    if suffix not in (".html", ".htm") and is_web_page(head):
         return f"{path.name} is a web page (a login or error page?), not {suffix} data"
     if suffix in _MAGIC and not head.startswith(_MAGIC[suffix]):
         return f"{path.name} is not a {suffix} file: it begins with {head[:8]!r}"

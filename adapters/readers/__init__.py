@@ -7,6 +7,7 @@ Every cell is read as text, so that what stood in the file can be shown again.
 """
 
 import fnmatch
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -19,6 +20,13 @@ from adapters.spec import SourceSpec, Table
 
 if TYPE_CHECKING:
     from adapters.archive import RawFile
+
+
+# After a byte order mark, blanks, comments and an XML declaration.
+_WEB_PAGE = re.compile(
+    rb"(?:\xef\xbb\xbf)?(?:\s|<!--.*?-->|<\?xml.*?\?>)*<(?:!doctype\s+html|html|head)\b",
+    re.I | re.S,
+)
 
 
 @dataclass(frozen=True)
@@ -104,6 +112,11 @@ def read_table(spec: SourceSpec, name: str, folder: Path, file: str) -> NativeTa
     return native
 
 
+def is_web_page(start: bytes) -> bool:
+    """Does a file that starts with these bytes start as an HTML page does?"""
+    return _WEB_PAGE.match(start) is not None
+
+
 def refuse_web_page(source: str, file: str, path: Path) -> None:
     """Refuse a web page (a login form, as a rule) that was saved under a data file's name.
 
@@ -112,8 +125,7 @@ def refuse_web_page(source: str, file: str, path: Path) -> None:
     """
     with path.open("rb") as handle:
         start = handle.read(512)
-    text = start.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
-    if text.startswith((b"<!doctype html", b"<html", b"<head")):
+    if is_web_page(start):
         raise ReadError(
             "a web page, not data",
             source=source,

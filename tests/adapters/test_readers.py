@@ -64,9 +64,18 @@ def test_any_text_survives_csv(tmp_path_factory: pytest.TempPathFactory, rows: l
     assert native.rows.to_list() == list(range(2, len(rows) + 2))
 
 
-def test_web_page_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "start",
+    [
+        b"\n<!DOCTYPE html><html>",
+        b"\xef\xbb\xbf<HTML lang='en'>",
+        b"<?xml version='1.0'?>\n<!-- saved\nfrom -->\n<html>",
+        b"<head>",
+    ],
+)
+def test_web_page_is_refused(tmp_path: Path, start: bytes) -> None:
     with pytest.raises(ReadError, match="a web page, not data") as caught:
-        _read(tmp_path, "t.csv", b"\n<!DOCTYPE html><html><title>Log in</title></html>")
+        _read(tmp_path, "t.csv", start + b"<title>Log in</title></html>")
     assert "source pits" in str(caught.value)
     assert "file t.csv" in str(caught.value)
     assert "log in at the landing page" in str(caught.value)
