@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 # a fifth of them is taken for truncated, or for lacking an optional file that the last one had.
 MAX_SHRINKAGE = 0.2
 
-# Flags that cast doubt on the reading of the file. Below detection, missing with a reason and
-# corrected are statements of the publisher, of which any share is fine.
+# Flags that cast doubt on the reading of the file. Below detection and missing with a reason
+# are statements of the publisher, of which any share is fine; repeated points change no value.
 DOUBTS = (
     "out_of_range",
     "code_unknown",
