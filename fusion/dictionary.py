@@ -252,7 +252,8 @@ def exact_sums(
             np.isfinite(values), axis=0, return_inverse=True, return_counts=True
         )
         for k in np.flatnonzero(counts >= np.maximum(least_rows, 2 * patterns.sum(axis=1))):
-            columns = np.flatnonzero(patterns[k])
+            # A sum that was found in other rows would be found again, and cost as much.
+            columns = np.array([c for c in np.flatnonzero(patterns[k]) if features[c] not in sums])
             if len(columns) < 3:
                 continue
             some = values[pattern == k][: 4 * len(columns) + least_rows][:, columns]
@@ -264,7 +265,7 @@ def exact_sums(
             for i, column in enumerate(columns):
                 chosen = _terms(some, i)
                 if len(chosen) and _holds(values, column, columns[chosen], tolerance):
-                    sums.setdefault(features[column], [features[j] for j in columns[chosen]])
+                    sums[features[column]] = [features[j] for j in columns[chosen]]
     return sums
 
 
