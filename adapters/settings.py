@@ -127,7 +127,7 @@ def load_settings(path: Path | None = None) -> Settings:
     if file.is_file():
         try:
             values = tomllib.loads(file.read_text(encoding="utf-8"))
-        except tomllib.TOMLDecodeError as error:
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise SettingsError(
                 f"not valid TOML: {error}", file=str(file), remedy="correct that line"
             ) from error

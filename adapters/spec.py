@@ -519,6 +519,13 @@ def load_spec(source_id: str, sources_dir: Path = SOURCES_DIR) -> SourceSpec:
     folder = sources_dir / source_id
     try:
         raw = yaml.safe_load((folder / "source.yaml").read_text(encoding="utf-8"))
+        if not isinstance(raw, dict):
+            raise SpecError(
+                "holds no keys",
+                source=source_id,
+                file="source.yaml",
+                remedy="copy another source's",
+            )
         raw["columns"] = _read_columns(folder / "columns.csv", source_id)
         spec = SourceSpec.model_validate({**raw, "folder": folder})
     except FileNotFoundError as error:
@@ -527,6 +534,14 @@ def load_spec(source_id: str, sources_dir: Path = SOURCES_DIR) -> SourceSpec:
             source=source_id,
             file=str(error.filename),
             remedy=f"known sources: {', '.join(source_ids(sources_dir))}",
+        ) from error
+    except UnicodeDecodeError as error:
+        raise SpecError(
+            f"not UTF-8 text: {error.reason}",
+            source=source_id,
+            file="source.yaml or columns.csv",
+            samples=[error.object[max(error.start - 20, 0) : error.end].decode("latin-1")],
+            remedy="save it as UTF-8",
         ) from error
     except yaml.YAMLError as error:
         raise SpecError(
