@@ -40,11 +40,14 @@ def locate(
     bounds = spec.space.bounds or _WORLD
     if len(x) and spec.space.x and swapped(longitude, latitude, bounds):
         wrong = np.flatnonzero(~inside(longitude, latitude, bounds))[:5]
+        # Rows are named by the base table; the coordinates may stand in a table joined to it.
+        home = spec.tables[spec.column(spec.space.x).table]
+        base = str(table["row_ref"][0]).rsplit("#", 1)[0]
         raise ReadError(
             f"longitude and latitude are swapped: most rows lie outside {bounds}, and inside once "
             "the two are exchanged",
             source=spec.id,
-            file=str(table["row_ref"][0]).rsplit("#", 1)[0],
+            file=" or ".join(home.files) if home.compose == "join" else base,
             where=f"columns {spec.space.x}, {spec.space.y}",
             samples=[f"{table['row_ref'][int(i)]}: {x[i]:g}, {y[i]:g}" for i in wrong],
             remedy="exchange the two headers in the file, or `native` of the two in columns.csv",

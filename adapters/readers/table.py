@@ -54,6 +54,7 @@ def read_csv(spec: SourceSpec, name: str, path: Path, file: str) -> NativeTable:
         raise ReadError(
             "no header row", source=spec.id, file=file, remedy="correct header_row in source.yaml"
         )
+    _require_delimiter(spec, name, file, data.splitlines()[lines[0] - 1].decode(), delimiters)
     wrong = np.flatnonzero(delimiters != delimiters[0])
     if len(wrong):
         raise ReadError(
@@ -95,6 +96,27 @@ def read_csv(spec: SourceSpec, name: str, path: Path, file: str) -> NativeTable:
     rows = pl.Series("row", lines[1:], dtype=pl.Int64)
     keep = ~cells.select(blank).to_series()
     return _without_empty_columns(file, headers, cells.filter(keep), rows.filter(keep))
+
+
+def _require_delimiter(
+    spec: SourceSpec, name: str, file: str, header: str, delimiters: np.ndarray
+) -> None:
+    """Refuse a header of one cell that another delimiter would split."""
+    declared = spec.tables[name].read.delimiter
+    counts = {mark: header.count(mark) for mark in ";\t|," if mark != declared}
+    likely = max(counts, key=counts.__getitem__)
+    wanted = [c for c in spec.columns if c.table == name and c.required]
+    if delimiters[0] or len(wanted) < 2 or not counts[likely]:
+        return
+    raise ReadError(
+        f"its cells are not divided by {declared!r}, but by {likely!r}, it seems",
+        source=spec.id,
+        file=file,
+        where="header",
+        samples=[header[:80]],
+        remedy=f"set `delimiter` of table {name} in source.yaml, and `decimal` if the file writes "
+        f"decimal commas; or save the file with {declared!r}",
+    )
 
 
 def read_workbook(spec: SourceSpec, name: str, path: Path, file: str) -> NativeTable:

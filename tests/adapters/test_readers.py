@@ -251,3 +251,12 @@ def test_utf16_is_named(tmp_path: Path) -> None:
     with pytest.raises(ReadError, match="for instance to utf-16"):
         _read(tmp_path, "t.csv", data)
     assert _read(tmp_path, "t.csv", data, encoding="utf-16").cells["0"].to_list() == ["x", "café"]
+
+
+def test_another_delimiter_is_named(tmp_path: Path) -> None:
+    spec = make_spec(tmp_path, [text("a"), text("b")])
+    (tmp_path / "t.csv").write_text("a;b\n1,5;2\n")
+    with pytest.raises(ReadError, match="not divided by ',', but by ';'") as caught:
+        read_table(spec, "main", tmp_path, "t.csv")
+    assert "'a;b'" in str(caught.value)
+    assert "set `delimiter` of table main" in str(caught.value)

@@ -402,6 +402,18 @@ def test_swapped_coordinates_are_refused(settings: Settings) -> None:
     assert "exchange the two headers" in told
 
 
+def test_swapped_coordinates_of_a_joined_table_name_its_file(settings: Settings) -> None:
+    sites = [column(c["name"], native=c["native"], unit="degree", table="sites") for c in XY]
+    with pytest.raises(ReadError, match="file sites.csv, at columns longitude, latitude"):
+        _run(
+            settings,
+            [text("id"), text("id", table="sites"), *sites],
+            {"main.csv": "id\na\nb\n", "sites.csv": "id,x,y\na,50,10\nb,52,11\n"},
+            tables=_tables(main={}, sites={"compose": "join", "on": ["id"]}),
+            space=SPACE,
+        )
+
+
 def test_swap_is_seen_even_where_ranges_refuse_the_numbers(settings: Settings) -> None:
     narrow = [XY[0] | {"minimum": -32, "maximum": 45}, XY[1] | {"minimum": 27, "maximum": 72}]
     with pytest.raises(ReadError, match="longitude and latitude are swapped"):
