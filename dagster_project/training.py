@@ -17,7 +17,7 @@ import psutil
 
 from adapters.errors import TrainingError
 from adapters.settings import Settings
-from dagster_project import automation, checks, rendering
+from dagster_project import automation, checks, rendering, versions
 from dagster_project.fusion import current_matrix, matrix_key
 from dagster_project.groups import Group
 from dagster_project.sources import refusal
@@ -158,7 +158,7 @@ def _evaluation(group: Group) -> dg.AssetsDefinition:
         kinds={"pytorch", "lightgbm"},
         owners=OWNERS,
         automation_condition=automation.on_new_data([model]),
-        code_version=_code(),
+        code_version=versions.code_version("training", "models"),
         check_specs=[
             dg.AssetCheckSpec(
                 checks.BASELINES,
@@ -198,6 +198,6 @@ def _better_than_mean(report: dict) -> dg.AssetCheckResult:
         passed=difference["value"] < 0,
         check_name=checks.BASELINES,
         severity=dg.AssetCheckSeverity.WARN,
-        description=difference["verdict"],
+        description=difference["verdict"] or difference["interval"],
         metadata={name: difference[name] for name in ("value", "low", "high", "entries")},
     )

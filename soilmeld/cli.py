@@ -188,6 +188,10 @@ def sample(
     crs: Annotated[str, typer.Option(help="CRS of x and y, such as EPSG:4326.")],
     x: Annotated[str, typer.Option(help="Column of longitude or easting.")] = "longitude",
     y: Annotated[str, typer.Option(help="Column of latitude or northing.")] = "latitude",
+    depth: Annotated[
+        tuple[float, float] | None,
+        typer.Option(help="Depth in cm that horizons are chosen for.", metavar="TOP BOTTOM"),
+    ] = None,
     out: Annotated[Path, typer.Option("--out", "-o", help=".parquet, .gpkg or .csv")] = Path(
         "sampled.csv"
     ),
@@ -199,7 +203,9 @@ def sample(
 
     data = _open(settings_file)
     with console.status("sampling every source"):
-        frame, dictionary = sample_points(data.settings, read_points(points), x=x, y=y, crs=crs)
+        frame, dictionary = sample_points(
+            data.settings, read_points(points), x=x, y=y, crs=crs, depth=depth
+        )
     _told("points", frame, dictionary, export(frame, dictionary, out))
     numbered = frame.with_row_index("point", 1)
     unusable = numbered.filter(numbered["point_status"] != "usable")

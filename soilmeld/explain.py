@@ -198,5 +198,7 @@ def _conversion(made: dict) -> str:
 def _flags(data: Dataset, source: str, column: str, row_ref: str | None) -> list[dict]:
     flags = data.flags(source).filter(pl.col("column").is_null() | (pl.col("column") == column))
     if row_ref is not None:
-        flags = flags.filter(pl.col("row_ref") == row_ref)
+        file = row_ref.rpartition("#")[0]
+        # A flag of a whole file holds for each of its rows.
+        flags = flags.filter(pl.col("row_ref").is_in([row_ref, file, file.split("!")[0]]))
     return flags.select("flag", "raw", "value", "detail").to_dicts()
