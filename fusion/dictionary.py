@@ -20,7 +20,7 @@ import polars as pl
 from adapters.codebooks import codebook
 from adapters.errors import FusionError
 from adapters.quantities import method, quantity
-from adapters.spec import Column
+from adapters.spec import Column, TextureSum
 from fusion.inputs import Source
 
 SCHEMA_VERSION = 1
@@ -111,8 +111,15 @@ def records(
         _record(matrix[feature], feature, behind, surveys, distances, group)
         for feature, behind in contributions.items()
     ]
-    sums = exact_sums(matrix, contributions)
-    return [{**record, "derived_from": sums.get(record["id"], [])} for record in made]
+    sums, shares = exact_sums(matrix, contributions), shares_of_a_whole(contributions)
+    return [
+        {
+            **record,
+            "derived_from": sums.get(record["id"], []),
+            "adds_up_with": shares.get(record["id"], []),
+        }
+        for record in made
+    ]
 
 
 def _record(
@@ -216,6 +223,24 @@ def _five_numbers(distance: pl.Series) -> dict[str, float] | None:
     low, q1, median, q3, high = np.quantile(values, [0, 0.25, 0.5, 0.75, 1])
     names = ("min", "q1", "median", "q3", "max", "mean")
     return dict(zip(names, map(float, (low, q1, median, q3, high, values.mean())), strict=True))
+
+
+def shares_of_a_whole(contributions: dict[str, list[Contribution]]) -> dict[str, list[str]]:
+    """Features that add up to 100 % with others, by the rules of their sources.
+
+    Returns:
+        Feature -> the others: each follows from the rest, so they must be hidden together.
+    """
+    ids = {(c.source.id, c.column.name): f for f, behind in contributions.items() for c in behind}
+    sources = {c.source.id: c.source for behind in contributions.values() for c in behind}
+    found: dict[str, set[str]] = {}
+    for source in sources.values():
+        for rule in source.spec.rules:
+            if isinstance(rule, TextureSum):
+                members = {ids[key] for name in rule.columns if (key := (source.id, name)) in ids}
+                for member in members:
+                    found.setdefault(member, set()).update(members - {member})
+    return {feature: sorted(others) for feature, others in found.items() if others}
 
 
 def exact_sums(

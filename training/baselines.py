@@ -11,7 +11,6 @@ import warnings
 import numpy as np
 
 from training.data import Encoded, Matrix, Schema
-from training.masks import hide
 
 NEIGHBOURS = 10
 
@@ -170,7 +169,7 @@ def trees(
     schema, encoded = matrix.schema, matrix.encoded
     results = [np.full(hidden.shape, np.nan) for hidden in trials]
     known = encoded.present[training]
-    table = _table(matrix, training, known & ~hide(known, matrix.ratios, seed, training))
+    table = _table(matrix, training, known & ~matrix.hidden(training, training, seed))
     tests = [_table(matrix, rows, encoded.present[rows] & ~hidden) for hidden in trials]
     widths = [f.width for f in schema.numeric] + [1] * len(schema.categorical)
     cuts = np.cumsum([0, *widths])

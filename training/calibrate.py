@@ -18,7 +18,6 @@ from pydantic import BaseModel, ConfigDict
 from torch import nn
 
 from training.data import Matrix
-from training.masks import hide
 
 DRAWS = 8
 """Masks drawn of each validation row."""
@@ -92,10 +91,9 @@ def calibrate_intervals(model: nn.Module, matrix: Matrix, seed: int) -> Calibrat
     scores: dict[str, list[np.ndarray]] = {name: [] for name in features}
     places: dict[str, list[np.ndarray]] = {name: [] for name in features}
     code_scores, code_places = [], []
-    present = matrix.encoded.present
     for draw in range(DRAWS):
         draws = draw * len(rows) + np.arange(len(rows))
-        hidden = hide(present[rows], matrix.ratios, seed, draws)
+        hidden = matrix.hidden(rows, draws, seed)
         for start in range(0, len(rows), 256):
             part = slice(start, start + 256)
             batch = matrix.encoded.batch(rows[part], hidden[part])

@@ -85,6 +85,8 @@ class Schema(BaseModel):
     numeric: tuple[NumericFeature, ...]
     categorical: tuple[CategoricalFeature, ...]
     left_out: dict[str, str]
+    wholes: tuple[tuple[str, ...], ...]
+    """Features that add up to a whole, such as clay, silt and sand."""
 
     @property
     def features(self) -> list[str]:
@@ -170,8 +172,13 @@ class Matrix:
 
     def draw(self, rows: np.ndarray, draws: np.ndarray, seed: int) -> Batch:
         """Model input with the entries hidden that belong to these draws."""
-        hidden = hide(self.encoded.present[rows], self.ratios, seed, draws)
-        return self.encoded.batch(rows, hidden)
+        return self.encoded.batch(rows, self.hidden(rows, draws, seed))
+
+    def hidden(self, rows: np.ndarray, draws: np.ndarray, seed: int) -> np.ndarray:
+        """(B, features) bool, the entries of these rows that are hidden in these draws."""
+        places = {name: i for i, name in enumerate(self.schema.features)}
+        together = [[places[name] for name in whole] for whole in self.schema.wholes]
+        return hide(self.encoded.present[rows], self.ratios, seed, draws, together)
 
 
 def load(folder: Path, recipe: MatrixDataset) -> Matrix:
@@ -282,10 +289,17 @@ def _schema(frame: pl.DataFrame, dictionary: dict, training: np.ndarray, minimum
             left_out[name] = "constant in the training split"
         else:
             numeric.append(described)
+    used = {f.id for f in numeric} | {f.id for f in categorical}
+    wholes = {
+        tuple(sorted(used & {feature["id"], *feature["adds_up_with"]}))
+        for feature in dictionary["features"]
+        if feature["id"] in used
+    }
     return Schema(
         numeric=tuple(sorted(numeric, key=lambda f: (f.width, f.id))),
         categorical=tuple(sorted(categorical, key=lambda f: f.id)),
         left_out=left_out,
+        wholes=tuple(sorted(whole for whole in wholes if len(whole) > 1)),
     )
 
 

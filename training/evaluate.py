@@ -17,7 +17,6 @@ import numpy as np
 from adapters.errors import TrainingError
 from training import baselines
 from training.data import Matrix, load
-from training.masks import hide
 from training.predict import Predictor
 from training.recipe import Recipe
 from training.report import counted, readable
@@ -68,9 +67,8 @@ def evaluate(run: Path, data: Path) -> dict:
     seed = recipe.mask_seed + 3
     rows = _some(matrix.rows("test"), TEST_ROWS, seed)
     training = _some(matrix.rows("train"), TRAINING_ROWS, seed)
-    present = matrix.encoded.present[rows]
     trials = [
-        hide(present, matrix.ratios, seed, trial * len(rows) + np.arange(len(rows)))
+        matrix.hidden(rows, trial * len(rows) + np.arange(len(rows)), seed)
         for trial in range(TRIALS)
     ]
     chosen = _tree_columns(matrix)

@@ -6,6 +6,8 @@ A generator with state would make a resumed run depend on how often it was calle
 on two processes differ from a run on one. Here draw k is the same whoever asks for it and when.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)  # SplitMix64: Steele, Lea and Flood 2014, OOPSLA
@@ -25,7 +27,13 @@ def uniform(seed: int, draws: np.ndarray, columns: int) -> np.ndarray:
         return (_mix(_mix(cell)) >> np.uint64(11)).astype(np.float64) * 2.0**-53
 
 
-def hide(present: np.ndarray, ratios: np.ndarray, seed: int, draws: np.ndarray) -> np.ndarray:
+def hide(
+    present: np.ndarray,
+    ratios: np.ndarray,
+    seed: int,
+    draws: np.ndarray,
+    together: Sequence[Sequence[int]] = (),
+) -> np.ndarray:
     """Choose the entries to hide; a missing entry is never chosen.
 
     Args:
@@ -33,11 +41,16 @@ def hide(present: np.ndarray, ratios: np.ndarray, seed: int, draws: np.ndarray) 
         ratios: (columns,) share of present entries to hide.
         seed: Of the masks.
         draws: (B,) number of each draw.
+        together: Columns that are hidden together or not at all: shares of a whole follow from the
+            rest.
 
     Returns:
         (B, columns) bool, a subset of `present`.
     """
-    return present & (uniform(seed, draws, present.shape[1]) < ratios)
+    chances = uniform(seed, draws, present.shape[1])
+    for members in together:
+        chances[:, members] = chances[:, members[:1]]
+    return present & (chances < ratios)
 
 
 def order(samples: int, seed: int, draws: np.ndarray) -> np.ndarray:

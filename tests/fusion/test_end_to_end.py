@@ -1,5 +1,6 @@
 """The twin, from its raw files to a matrix, and that matrix against the twin's truth."""
 
+import json
 import shutil
 from pathlib import Path
 
@@ -52,6 +53,14 @@ def test_every_source_reaches_the_matrix(made: tuple[Settings, Path]) -> None:
     sides = samples.join(pl.read_parquet(made[1] / "splits.parquet"), on="sample_id")
     assert samples["site"].n_unique() < samples.height
     assert sides.group_by("site").agg(pl.col("split").n_unique())["split"].max() == 1
+
+
+def test_texture_fractions_are_known_to_add_up(made: tuple[Settings, Path]) -> None:
+    features = json.loads((made[1] / "dictionary.json").read_text())["features"]
+    others = {f["id"]: f["adds_up_with"] for f in features if f["adds_up_with"]}
+    assert others["clay__iso_11277"] == ["sand__iso_11277", "silt__iso_11277"]
+    assert len(others["clay__compiled"]) == 3
+    assert len(others) == 7
 
 
 def test_the_matrix_recovers_the_truth(made: tuple[Settings, Path]) -> None:

@@ -68,6 +68,7 @@ def write_matrix(folder: Path, rows: int = 600, seed: int = 3) -> Path:
             "plausible_minimum": 0.0 if name in ("organic_carbon", "nitrogen") else None,
             "plausible_maximum": None,
             "derived_from": ["clay", "sand"] if name == "sum" else [],
+            "adds_up_with": [],
         }
         for name in frame.columns[1:]
     ]

@@ -48,7 +48,7 @@ def test_without_evidence_predictions_have_no_bounds() -> None:
         std=(2.0, None), minimum=None, maximum=None,
     )  # fmt: skip
     predictor = object.__new__(Predictor)
-    predictor.schema = Schema(numeric=(feature,), categorical=(), left_out={})
+    predictor.schema = Schema(numeric=(feature,), categorical=(), left_out={}, wholes=())
     out = {"mean": [torch.zeros(1, 1, 2)], "log_variance": [torch.zeros(1, 1)]}
     for rows, bounds in ((100, [(1.0 - 2 * 1.82, 1.0 + 2 * 1.82), (None, None)]), (5, None)):
         predictor.calibration = Calibration(

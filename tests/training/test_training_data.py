@@ -165,3 +165,14 @@ def test_what_does_not_vary_is_neither_read_nor_scored(matrix: Path, tmp_path: P
     assert spectrum.std[2] is None
     assert data.encoded.observed[-1][:, 0].any(0).tolist() == [True, True, False, True]
     assert spectrum.restore(np.zeros((1, 4)))[0, 2] == 7.0
+
+
+def test_shares_of_a_whole_are_hidden_together_and_as_often_as_others() -> None:
+    present = np.ones((4000, 5), dtype=bool)
+    present[:2000, 3] = False
+    hidden = hide(present, np.full(5, 0.15), 7, np.arange(4000), together=[[1, 3, 4]])
+    assert (hidden[:, 1] == hidden[:, 4]).all()
+    assert not hidden[:2000, 3].any()
+    assert (hidden[2000:, 3] == hidden[2000:, 1]).all()
+    assert abs(hidden[:, 1].mean() - 0.15) < 0.02
+    assert (hidden[:, 0] != hidden[:, 1]).any()
