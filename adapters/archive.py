@@ -238,8 +238,23 @@ def waiting(spec: SourceSpec, settings: Settings) -> list[str]:
     """Names of a user's files that lie in the inbox while the twin's version stays in use."""
     _, names, listed, _ = _lying(spec, settings)
     yours = [name for name, sha256 in names.items() if sha256 not in listed.values()]
-    replaced = (settings.archive / spec.id / "REPLACE_TWIN").is_file()
-    return yours if listed and not replaced else []
+    return yours if listed and not replaces_twin(spec, settings) else []
+
+
+def replaces_twin(spec: SourceSpec, settings: Settings) -> bool:
+    """Did a person ask for own files in the twin's place?"""
+    return (settings.archive / spec.id / "REPLACE_TWIN").is_file()
+
+
+def unused(spec: SourceSpec, settings: Settings) -> list[str]:
+    """Names of files in the inbox that no table of the source expects."""
+    inbox = settings.raw / spec.id
+    present = [
+        p.relative_to(inbox).as_posix()
+        for p in sorted(inbox.rglob("*"))
+        if p.is_file() and p.name != ORIGIN_FILE
+    ]
+    return sorted(set(present) - set(_matching(spec, present)))
 
 
 def _lying(
@@ -354,7 +369,7 @@ def _choose(
     yours = [name for name in names if name not in theirs]
     if not listed:
         return yours, "user", "user"
-    replacing = (settings.archive / spec.id / "REPLACE_TWIN").is_file()
+    replacing = replaces_twin(spec, settings)
     if yours and replacing:
         return yours + [n for n in theirs if not _covered(spec, n, yours)], "user", known
     if not yours or _complete(spec, theirs):

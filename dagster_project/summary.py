@@ -4,6 +4,7 @@ Belongs here: reading the published store, the matrices and the evaluations, and
 Never here: doing anything about it.
 """
 
+import difflib
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +14,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from adapters.archive import unused, waiting
 from adapters.settings import Settings
+from adapters.spec import load_spec, source_ids
 from adapters.store import read_only
 from training.report import bracket, counted
 
@@ -44,6 +47,7 @@ def show(settings: Settings, outcome: "Outcome", seconds: float) -> bool:
     for group, folder in folders.items():
         _matrix(console, settings, group, folder)
     _failures(console, outcome)
+    _inboxes(console, settings, outcome)
     made = f"{len(outcome.made)} steps made" if outcome.made else "nothing had changed"
     console.print(f"\n{made}, {seconds:.1f} s")
     if folders:
@@ -134,6 +138,31 @@ def _failures(console: Console, outcome: "Outcome") -> None:
         console.print("\n[bold red]Failed[/bold red] (`make ui` shows the whole log)")
     for step, reason in outcome.broken.items():
         console.print(f"  [red]{step}[/red]: {escape(reason)}")
+
+
+def _inboxes(console: Console, settings: Settings, outcome: "Outcome") -> None:
+    """Say which files of the inboxes are not in use, and what would bring them into use."""
+    known = source_ids()
+    for folder in sorted(p for p in settings.raw.glob("*") if p.is_dir()):
+        if folder.name not in known:
+            near = ", ".join(difflib.get_close_matches(folder.name, known, n=3)) or "none is near"
+            console.print(f"\n{folder} is not used: no source has that name ({near})")
+            continue
+        spec = load_spec(folder.name)
+        if names := unused(spec, settings):
+            console.print(
+                f"\n{folder.name}: not used, since no table of the source expects such names: "
+                + escape(", ".join(names))
+            )
+        # Of a refused inbox was said above what is wrong.
+        if spec.id not in outcome.refused_sources and (names := waiting(spec, settings)):
+            console.print(
+                f"\n{folder.name}: your files wait, and the twin's stay in use: "
+                f"{escape(', '.join(names))}\n"
+                f"  soilmeld accept {folder.name} --replace-twin    puts yours in their place; its "
+                "columns then say `mixed`\n"
+                "  twin = false in soilmeld.toml, in another folder, keeps to your own data"
+            )
 
 
 def _next(console: Console, settings: Settings, groups: list[str]) -> None:

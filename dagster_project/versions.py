@@ -11,6 +11,7 @@ from pathlib import Path
 
 import dagster as dg
 
+from adapters.archive import replaces_twin
 from adapters.settings import Settings
 from adapters.spec import SourceSpec
 
@@ -47,7 +48,7 @@ def upstream_version(spec: SourceSpec, settings: Settings) -> str:
     parts = []
     if spec.access.package:
         parts.append(f"{spec.access.package} {package_version(spec.access.package)}")
-    if (settings.archive / spec.id / "REPLACE_TWIN").is_file():
+    if replaces_twin(spec, settings):
         parts.append("replace twin")
     inbox = settings.raw / spec.id
     for path in sorted(inbox.rglob("*")):

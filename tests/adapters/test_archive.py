@@ -224,3 +224,9 @@ def test_the_data_root_can_be_moved(spec: SourceSpec, settings: Settings, tmp_pa
     again = archive.candidate(spec, moved)
     assert again is not None
     assert (again.open(moved) / "horizons.csv").read_text() == "A,B\n1,2\n"
+
+
+def test_files_that_no_table_expects_are_named(spec: SourceSpec, settings: Settings) -> None:
+    put(spec, settings)
+    put(spec, settings, "notes", "readme.txt")
+    assert archive.unused(spec, settings) == ["readme.txt"]

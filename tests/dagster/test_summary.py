@@ -6,7 +6,13 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from dagster_project.summary import _evaluation
+from adapters import twin
+from adapters.archive import accept_user, ingest
+from adapters.settings import Settings
+from adapters.spec import load_spec
+from dagster_project.run import Outcome
+from dagster_project.summary import _evaluation, show
+from dagster_project.versions import upstream_version
 
 
 @pytest.mark.parametrize(
@@ -40,3 +46,32 @@ def test_a_mean_without_interval_says_why(
     text = console.export_text()
     assert said in text
     assert f"in {clusters} cluster{'s' if clusters > 1 else ''} of sites (OPEN data" in text
+
+
+def test_files_that_are_not_in_use_are_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = Settings(data_root=tmp_path / "data", truth_root=tmp_path / "truth")
+    twin.write(settings, sources=["arsenic_topsoils"], size="tiny")
+    spec = load_spec("arsenic_topsoils")
+    before = upstream_version(spec, settings)
+    assert ingest(spec, settings).origin == "synthetic"
+    inbox = settings.raw / spec.id
+    (inbox / "readme.txt").write_text("mine")
+    mine = (inbox / "arsenic.tif").read_bytes() + b"\0"
+    (inbox / "arsenic.tif").write_bytes(mine)
+    (settings.raw / "arsenic_topsoil").mkdir()
+    assert ingest(spec, settings).origin == "synthetic"
+
+    show(settings, Outcome(), 1.0)
+    said = capsys.readouterr().out
+    assert "expects such names: readme.txt" in said
+    assert "your files wait, and the twin's stay in use: arsenic.tif" in said
+    assert "no source has that name (arsenic_topsoils" in said
+
+    waiting = upstream_version(spec, settings)
+    accepted = accept_user(spec, settings)
+    assert (accepted.origin, accepted.group) == ("user", "synthetic")
+    assert len({before, waiting, upstream_version(spec, settings)}) == 3
+    show(settings, Outcome(), 1.0)
+    assert "your files wait" not in capsys.readouterr().out
