@@ -40,7 +40,7 @@ from adapters.truncation import truncated
 ORIGIN_FILE = ".origin.json"
 # Files that belong to another of the same stem: shapefile, IDRISI and GDAL side files.
 _SIDE_FILES = (
-    *(".dbf", ".shx", ".prj", ".cpg", ".sbn", ".sbx", ".qix"),
+    *(".shp", ".dbf", ".shx", ".prj", ".cpg", ".sbn", ".sbx", ".qix"),
     *(".rdc", ".ref", ".aux.xml", ".hdr", ".tfw", ".ovr", ".vat.dbf"),
 )
 # First bytes of formats, from their specifications.
