@@ -54,8 +54,9 @@ def _open(settings_file: Path | None):
 def _print(frame, title: str, limit: int | None = None) -> None:
     """Print a polars frame as a table, at most `limit` rows of it."""
     table = Table(title=title, title_justify="left", header_style="bold")
-    for name in frame.columns:
-        table.add_column(name, overflow="fold")
+    for place, name in enumerate(frame.columns):
+        # What one copies into the next command is never cut.
+        table.add_column(name, overflow="fold", no_wrap=place == 0)
     shown = frame if limit is None else frame.head(limit)
     for row in shown.iter_rows():
         table.add_row(
@@ -122,7 +123,9 @@ def features(
     settings_file: SettingsFile = None,
 ) -> None:
     """List the features of a group's matrix."""
-    _print(_open(settings_file).features(group, search), f"Features of group {group}")
+    found = _open(settings_file).features(group, search)
+    shown = found.select("id", "unit", "origin", "licences", "available", "title")
+    _print(shown, f"Features of group {group}")
 
 
 @app.command()
