@@ -22,13 +22,14 @@ def test_methods_that_change_the_meaning_are_quantities_of_their_own() -> None:
 def test_every_source_names_quantities_methods_and_units_that_meet(source: str) -> None:
     for column in load_spec(source).columns:
         if column.method:
-            method(column.method)
+            assert method(column.method).id == column.method
         if not column.quantity:
             continue
         said = quantity(column.quantity)
         # A spread of temperatures is a difference, which no thermometer scale holds.
         if column.kind == "numeric" and said.unit and column.statistic not in ("sd", "variance"):
-            conversion(column.unit, column.basis, said.unit, said.basis, said.analyte)
+            by = conversion(column.unit, column.basis, said.unit, said.basis, said.analyte)
+            assert by.transform or by.scale > 0
 
 
 def test_unknown_ids_say_what_there_is() -> None:

@@ -45,7 +45,7 @@ def test_every_unit_of_the_catalogue_parses() -> None:
 
 def test_every_listed_unit_is_defined_in_the_registry() -> None:
     for pair in LISTED:
-        _dimension(pair)
+        assert _dimension(pair) is not None
 
 
 def test_every_canonical_unit_parses_with_its_basis() -> None:

@@ -67,6 +67,7 @@ def test_every_asset_is_readable_in_the_ui(definitions: dg.Definitions) -> None:
 
 def test_definitions_hold_together(definitions: dg.Definitions) -> None:
     dg.Definitions.validate_loadable(definitions)
+    assert definitions.resolve_asset_graph().get_all_asset_keys()
 
 
 if __name__ == "__main__":
