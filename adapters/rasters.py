@@ -20,6 +20,7 @@ import polars as pl
 
 from adapters.codebooks import codebook
 from adapters.columns import ColumnRecord, canonical_unit, column_range, convert, record
+from adapters.correcting import correct_layer
 from adapters.crs import require_same_crs
 from adapters.errors import CodebookError, ReadError
 from adapters.readers import matching, refuse_web_page, table_files
@@ -144,7 +145,7 @@ def _layers(
                 source=spec.id,
                 file=pattern,
                 samples=files or [f.name for f in raw.files],
-                remedy=f"put the file into data/raw/{spec.id}/, or correct native of column "
+                remedy=f"put the file into data/raw/{spec.source}/, or correct native of column "
                 f"{column.name} in line {spec.columns.index(column) + 2} of columns.csv",
             )
         file = files[0]

@@ -13,6 +13,7 @@ import hashlib
 import itertools
 import json
 import re
+from collections.abc import Iterable
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Literal
@@ -20,6 +21,7 @@ from typing import Annotated, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from adapters.corrections import CORRECTIONS_FILE, Correction
 from adapters.errors import SpecError
 
 SOURCES_DIR = Path(__file__).parent / "sources"
@@ -360,6 +362,28 @@ class Column(_Model):
         return self.native == "*" or self.natives != [self.native]
 
 
+Modality = Literal["table", "profile", "vector", "raster", "netcdf", "spectra", "photos"]
+
+
+class Part(_Model):
+    """Tables of a source that hold on another support: points beside a raster, regions beside both.
+
+    A part is standardised, validated and fused as a source of its own, `<source>__<part>`, under
+    the one access, licence and asset of its source.
+    """
+
+    description: str
+    modality: Modality
+    tables: tuple[str, ...] = Field(min_length=1)
+    keys: tuple[str, ...] = ()
+    space: Space
+    depth: Depth = Depth()
+    time: Time = Time()
+    rules: tuple[Rule, ...] = ()
+    fuse: Fuse
+    max_flagged_share: float = Field(0.05, ge=0, le=1)
+
+
 class SourceSpec(_Model):
     """One source, complete."""
 
@@ -367,7 +391,7 @@ class SourceSpec(_Model):
     title: str
     description: str
     auxiliary: bool = Field(False, description="Stands beside the 68.")
-    modality: Literal["table", "profile", "vector", "raster", "netcdf", "spectra", "photos"]
+    modality: Modality
     origin: Origin
     access: Access
     poll: Poll = Poll()
@@ -388,11 +412,22 @@ class SourceSpec(_Model):
     quirks: tuple[str, ...] = Field(
         (), description="Known faults of the files, each handled or refused."
     )
+    parts: dict[str, Part] = Field(
+        default_factory=dict,
+        description="Tables on another support than the source's own. Tables that no part names "
+        "are the source's main part, which `modality`, `keys`, `space` and so on are about.",
+    )
     columns: tuple[Column, ...]
+    corrections: tuple[Correction, ...] = Field(
+        (), description="Known errors of the publisher (`corrections.yaml`)."
+    )
     folder: Path = Field(exclude=True)
 
     @model_validator(mode="after")
     def _consistent(self) -> "SourceSpec":
+        if self.parts:
+            self._check_parts()
+            return self
         names = {c.name for c in self.columns}
         seen: set[tuple[str, str]] = set()
         for column in self.columns:
@@ -423,11 +458,72 @@ class SourceSpec(_Model):
         for place, wanted in said.items():
             if unknown := [c for c in wanted if c not in names]:
                 raise ValueError(f"{place} names columns that columns.csv lacks: {unknown}")
+        if stray := sorted({c.table for c in self.corrections} - set(self.tables)):
+            raise ValueError(f"{CORRECTIONS_FILE} names tables that `tables` lacks: {stray}")
+        entries = [c.id for c in self.corrections]
+        if twice := sorted({e for e in entries if entries.count(e) > 1}):
+            raise ValueError(f"{CORRECTIONS_FILE} has entries of one id: {twice}")
         if (self.fuse.join == "backbone") != (self.sample is not None):
             raise ValueError("`sample` and `fuse: {join: backbone}` go together")
         if not self.is_raster and sum(t.compose == "rows" for t in self.tables.values()) != 1:
             raise ValueError("exactly one table composes `rows`")
         return self
+
+    def _check_parts(self) -> None:
+        named = list(itertools.chain.from_iterable(p.tables for p in self.parts.values()))
+        if unknown := sorted(set(named) - set(self.tables)):
+            raise ValueError(f"parts name tables that `tables` lacks: {unknown}")
+        if twice := sorted({t for t in named if named.count(t) > 1}):
+            raise ValueError(f"tables stand in two parts: {twice}")
+        if set(named) == set(self.tables):
+            raise ValueError("every table stands in a part: one must be left for the main part")
+        if self.sample or "flags" in self.parts:
+            raise ValueError("a backbone source has no parts, and no part is called `flags`")
+        if stray := sorted({c.table for c in self.columns} - set(self.tables)):
+            raise ValueError(f"columns of tables that `tables` lacks: {stray}")
+        _ = self.pieces
+
+    @functools.cached_property
+    def pieces(self) -> tuple["SourceSpec", ...]:
+        """The main part and every other, each as if it were a source; itself where it has none."""
+        if not self.parts:
+            return (self,)
+        named = set(itertools.chain.from_iterable(p.tables for p in self.parts.values()))
+        main = self._piece(self.id, [t for t in self.tables if t not in named], {})
+        return (
+            main,
+            *(
+                self._piece(
+                    f"{self.id}__{name}",
+                    part.tables,
+                    {
+                        "title": f"{self.title} ({name.replace('_', ' ')})",
+                        **part.model_dump(exclude={"tables"}),
+                    },
+                )
+                for name, part in self.parts.items()
+            ),
+        )
+
+    def _piece(self, id_: str, tables: Iterable[str], said: dict[str, object]) -> "SourceSpec":
+        whole = self.model_dump()
+        return SourceSpec.model_validate(
+            {
+                **whole,
+                **said,
+                "id": id_,
+                "parts": {},
+                "tables": {name: whole["tables"][name] for name in tables},
+                "columns": [c for c in whole["columns"] if c["table"] in tables],
+                "corrections": [c for c in whole["corrections"] if c["table"] in tables],
+                "folder": self.folder,
+            }
+        )
+
+    @property
+    def source(self) -> str:
+        """Id of the source folder that it is, or is a part of."""
+        return self.id.partition("__")[0]
 
     @property
     def is_raster(self) -> bool:
@@ -509,13 +605,31 @@ def _read_columns(path: Path, source_id: str) -> list[dict[str, object]]:
     return rows
 
 
+def _read_corrections(path: Path) -> object:
+    return yaml.safe_load(path.read_text(encoding="utf-8")) if path.is_file() else ()
+
+
 @functools.cache
 def load_spec(source_id: str, sources_dir: Path = SOURCES_DIR) -> SourceSpec:
     """Read and validate one source folder.
 
+    Args:
+        source_id: Name of the folder, or `<folder>__<part>` for one part of a source.
+        sources_dir: Where the source folders stand.
+
     Raises:
-        SpecError: The folder or a file is missing, or something in it is wrong.
+        SpecError: The folder, a file or the part is missing, or something in it is wrong.
     """
+    if "__" in source_id:
+        whole = load_spec(source_id.partition("__")[0], sources_dir)
+        for piece in whole.pieces:
+            if piece.id == source_id:
+                return piece
+        raise SpecError(
+            f"no such part: {source_id}",
+            source=whole.id,
+            remedy=f"its parts: {', '.join(p.id for p in whole.pieces)}",
+        )
     folder = sources_dir / source_id
     try:
         raw = yaml.safe_load((folder / "source.yaml").read_text(encoding="utf-8"))
@@ -527,6 +641,7 @@ def load_spec(source_id: str, sources_dir: Path = SOURCES_DIR) -> SourceSpec:
                 remedy="copy another source's",
             )
         raw["columns"] = _read_columns(folder / "columns.csv", source_id)
+        raw["corrections"] = _read_corrections(folder / CORRECTIONS_FILE)
         spec = SourceSpec.model_validate({**raw, "folder": folder})
     except FileNotFoundError as error:
         raise SpecError(
@@ -572,7 +687,7 @@ def source_ids(sources_dir: Path = SOURCES_DIR) -> list[str]:
 def json_schema() -> str:
     """JSON schema of `source.yaml` for editors."""
     schema = SourceSpec.model_json_schema()
-    for internal in ("folder", "columns"):
+    for internal in ("folder", "columns", "corrections"):
         schema["properties"].pop(internal)
-        schema["required"].remove(internal)
+    schema["required"] = [r for r in schema["required"] if r in schema["properties"]]
     return json.dumps(schema, indent=2, sort_keys=True) + "\n"

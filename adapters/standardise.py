@@ -14,6 +14,7 @@ import polars as pl
 
 from adapters.archive import RawVersion
 from adapters.columns import ColumnRecord, Parsed, match_headers, parse_table
+from adapters.correcting import correct_table
 from adapters.errors import ReadError, SpecError
 from adapters.place import locate, sink, when
 from adapters.readers import NativeTable, read_table, table_files
@@ -51,6 +52,7 @@ class Standard:
         table: Layout of `std.<source>` in docs/data_model.md.
         flags: Layout of `std.<source>__flags`.
         columns: One record for each column of columns.csv.
+        parts: The source's other parts (`SourceSpec.parts`) that have files.
     """
 
     spec: SourceSpec
@@ -59,6 +61,20 @@ class Standard:
     table: pl.DataFrame
     flags: pl.DataFrame
     columns: list[ColumnRecord]
+    parts: tuple["Standard", ...] = ()
+
+    @property
+    def pieces(self) -> tuple["Standard", ...]:
+        """The main part, then the others."""
+        return (self, *self.parts)
+
+    @property
+    def whole_version(self) -> str:
+        """Version of all parts together."""
+        if not self.parts:
+            return self.version
+        versions = "\0".join(piece.version for piece in self.pieces)
+        return hashlib.sha256(versions.encode()).hexdigest()[:16]
 
 
 def standardise(spec: SourceSpec, raw: RawVersion, settings: Settings) -> Standard:
@@ -72,6 +88,16 @@ def standardise(spec: SourceSpec, raw: RawVersion, settings: Settings) -> Standa
         UnitError: A unit does not parse or measures something else.
         SpecError: The specification contradicts itself.
     """
+    main, *others = spec.pieces
+    parts = [
+        _standardise(piece, raw, settings)
+        for piece in others
+        if any(table_files(piece, table, raw.files) for table in piece.tables)
+    ]
+    return dataclasses.replace(_standardise(main, raw, settings), parts=tuple(parts))
+
+
+def _standardise(spec: SourceSpec, raw: RawVersion, settings: Settings) -> Standard:
     version = standard_version(spec, raw)
     if spec.is_raster:
         from adapters.rasters import standardise_layers
@@ -224,13 +250,17 @@ def _parse(spec: SourceSpec, name: str, raw: RawVersion, folder: Path) -> Parsed
     natives = [read_table(spec, name, folder, f) for f in table_files(spec, name, raw.files)]
     for native in natives:
         _require_crs(spec, name, native)
+    flags = [no_flags()]
+    if raw.origin != "synthetic":
+        corrected = [correct_table(spec, name, native) for native in natives]
+        natives, flags = [n for n, _ in corrected], [no_flags(), *(f for _, f in corrected)]
     if not natives:
         absent = spec.tables[name].model_copy(update={"read": Read(reader="csv")})
         natives = [_no_rows(spec, name, absent)]
     parts = [parse_table(spec, name, native) for native in natives]
     return Parsed(
         pl.concat([p.table for p in parts]),
-        pl.concat([p.flags for p in parts]),
+        pl.concat([*flags, *(p.flags for p in parts)]),
         parts[0].records,
     )
 

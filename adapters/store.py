@@ -15,7 +15,7 @@ import os
 import shutil
 import socket
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -111,44 +111,26 @@ class Store:
 
     settings: Settings
 
-    def commit(self, standard: "Standard", checks: Iterable[Check]) -> None:
-        """Replace the tables and the description of one source, all or nothing.
+    def commit(self, standard: "Standard", checks: Sequence[Iterable[Check]]) -> None:
+        """Replace the tables and the description of one source, all its parts or nothing.
+
+        Args:
+            standard: The source.
+            checks: What was checked of each of its pieces.
 
         Raises:
             StoreError: The lock is not free in time, or the store cannot be opened.
         """
         source = standard.spec.id
         now = datetime.now(UTC)
-        table = _list_columns(standard.table)
+        tables = [_list_columns(piece.table) for piece in standard.pieces]
         self.settings.store.parent.mkdir(parents=True, exist_ok=True)
         with self._lock(f"commit of {source}"), self._open() as connection:
             connection.execute("begin")
-            for name, frame in ((source, table), (f"{source}__flags", standard.flags)):
-                connection.register("incoming", frame.to_arrow())
-                connection.execute(f'create or replace table std."{name}" as from incoming')
-                connection.unregister("incoming")
-            for meta in ("source", "column", "check_result"):
-                connection.execute(f'delete from meta."{meta}" where source = ?', [source])
-            _insert(connection, "source", [_source_row(standard, now)])
-            _insert(connection, "column", [_column_row(source, c) for c in standard.columns])
-            _insert(
-                connection,
-                "check_result",
-                [
-                    (
-                        source,
-                        standard.version,
-                        check.expectation,
-                        check.column,
-                        check.success,
-                        check.blocking,
-                        check.observed,
-                        check.detail,
-                        now,
-                    )
-                    for check in checks
-                ],
-            )
+            # Parts of the last version that this one lacks go with it.
+            _drop(connection, source)
+            for piece, table, found in zip(standard.pieces, tables, checks, strict=True):
+                _insert_piece(connection, piece, table, found, now)
             connection.execute("commit")
 
     def publish(self) -> Path:
@@ -236,6 +218,51 @@ class Store:
             yield
         finally:
             lock.release()
+
+
+def _drop(connection: duckdb.DuckDBPyConnection, source: str) -> None:
+    """Remove the tables and the description of a source and its parts."""
+    own = "(source = $1 or starts_with(source, $1 || '__'))"
+    last = connection.execute(f"select source from meta.source where {own}", [source]).fetchall()
+    for (piece,) in last:
+        for name in (piece, f"{piece}__flags"):
+            connection.execute(f'drop table if exists std."{name}"')
+    for meta in ("source", "column", "check_result"):
+        connection.execute(f'delete from meta."{meta}" where {own}', [source])
+
+
+def _insert_piece(
+    connection: duckdb.DuckDBPyConnection,
+    piece: "Standard",
+    table: pl.DataFrame,
+    checks: Iterable[Check],
+    now: datetime,
+) -> None:
+    source = piece.spec.id
+    for name, frame in ((source, table), (f"{source}__flags", piece.flags)):
+        connection.register("incoming", frame.to_arrow())
+        connection.execute(f'create table std."{name}" as from incoming')
+        connection.unregister("incoming")
+    _insert(connection, "source", [_source_row(piece, now)])
+    _insert(connection, "column", [_column_row(source, c) for c in piece.columns])
+    _insert(
+        connection,
+        "check_result",
+        [
+            (
+                source,
+                piece.version,
+                check.expectation,
+                check.column,
+                check.success,
+                check.blocking,
+                check.observed,
+                check.detail,
+                now,
+            )
+            for check in checks
+        ],
+    )
 
 
 def read_only(settings: Settings) -> duckdb.DuckDBPyConnection:

@@ -35,11 +35,14 @@ def expectation_specs(key: dg.AssetKey) -> list[dg.AssetCheckSpec]:
     ]
 
 
-def expectation_results(report: "Report", data_docs: str | None) -> list[dg.AssetCheckResult]:
-    """One result for each of the two checks, with every expectation in its table."""
+def expectation_results(
+    reports: list["Report"], data_docs: str | None
+) -> list[dg.AssetCheckResult]:
+    """One result for each of the two checks, with every expectation of every part in its table."""
     found = []
     for name, blocking in ((BLOCKING, True), (ADVISORY, False)):
-        mine = [result for result in report.results if result.blocking is blocking]
+        of = {id(result): report.source for report in reports for result in report.results}
+        mine = [r for report in reports for r in report.results if r.blocking is blocking]
         failed = [result for result in mine if not result.success]
         metadata: dict[str, object] = {
             "expectations": len(mine),
@@ -48,6 +51,7 @@ def expectation_results(report: "Report", data_docs: str | None) -> list[dg.Asse
                 [
                     {
                         "passed": result.success,
+                        "table": of[id(result)],
                         "expectation": result.expectation,
                         "column": result.column,
                         "observed": result.observed,

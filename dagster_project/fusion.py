@@ -98,9 +98,9 @@ def _aligned(group: Group, source: str) -> dg.AssetsDefinition:
         from fusion.build import align
 
         with refusal():
-            path = align(settings, group.name, source)
-        if path is not None:
-            yield _parquet(path)
+            paths = align(settings, group.name, source)
+        if paths:
+            yield _parquet(*paths)
         elif context.instance.get_latest_materialization_event(context.asset_key):
             # It was in the group before: what follows must know that it left.
             yield dg.MaterializeResult(
@@ -200,21 +200,23 @@ def layers_asset(spec: SourceSpec) -> dg.AssetsDefinition:
     return layers
 
 
-def _parquet(path: Path) -> dg.MaterializeResult:
-    """Result of a step that wrote one Parquet file: its content is its version."""
+def _parquet(path: Path, *others: Path) -> dg.MaterializeResult:
+    """Result of a step that wrote Parquet files, one row a sample: their content is its version."""
     import polars as pl
 
-    table = pl.read_parquet(path)
+    paths, table = [path, *others], pl.read_parquet(path)
     metadata: dict[str, object] = {
         "dagster/row_count": table.height,
         "columns": rendering.table(
             [
                 {
-                    "column": name,
-                    "type": str(kind),
-                    "present": table.height - table[name].null_count(),
+                    "file": file.name,
+                    "column": column.name,
+                    "type": str(column.dtype),
+                    "present": column.count(),
                 }
-                for name, kind in table.schema.items()
+                for file in paths
+                for column in pl.read_parquet(file)
             ]
         ),
         "path": dg.MetadataValue.path(path),
@@ -226,7 +228,9 @@ def _parquet(path: Path) -> dg.MaterializeResult:
             placed["longitude"].to_list(), placed["latitude"].to_list()
         )
     return dg.MaterializeResult(
-        data_version=dg.DataVersion(hashlib.sha256(path.read_bytes()).hexdigest()[:16]),
+        data_version=dg.DataVersion(
+            hashlib.sha256(b"".join(file.read_bytes() for file in paths)).hexdigest()[:16]
+        ),
         metadata=metadata,
     )
 

@@ -31,7 +31,11 @@ class Group:
     @property
     def aligned(self) -> list[str]:
         """Sources that are brought to the samples."""
-        return [s.id for s in self.specs if s.fuse.join not in ("backbone", "none")]
+        return [
+            spec.id
+            for spec in self.specs
+            if any(piece.fuse.join not in ("backbone", "none") for piece in spec.pieces)
+        ]
 
 
 def groups(specs: list[SourceSpec]) -> list[Group]:

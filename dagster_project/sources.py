@@ -131,7 +131,7 @@ def _std(spec: SourceSpec) -> dg.AssetsDefinition:
         owners=OWNERS,
         tags=_tags(spec),
         automation_condition=automation.on_new_data([raw_key(spec.id)]),
-        code_version=f"{code_version('adapters', 'expectations')}-{spec.digest()[:16]}",
+        code_version=f"{code_version('adapters', 'adapters/readers', 'expectations')}-{spec.digest()[:16]}",
         check_specs=checks.expectation_specs(key),
         pool=WRITER_POOL,
     )
@@ -146,17 +146,17 @@ def _std(spec: SourceSpec) -> dg.AssetsDefinition:
         with refusal():
             standard = standardise(spec, candidate(spec, settings), settings)
         try:
-            report = commit_if_valid(standard, settings)
+            reports = commit_if_valid(standard, settings)
         except RefusedError as error:
-            yield from checks.expectation_results(error.report, None)
+            yield from checks.expectation_results(error.reports, None)
             raise dg.Failure(
                 str(error), metadata=_about_error(error), allow_retries=False
             ) from error
-        page = data_docs(report, settings)
+        pages = [data_docs(report, settings) for report in reports]
         yield dg.MaterializeResult(
-            data_version=dg.DataVersion(standard.version),
+            data_version=dg.DataVersion(standard.whole_version),
             metadata=_about(standard, settings),
-            check_results=checks.expectation_results(report, report_url(page, settings)),
+            check_results=checks.expectation_results(reports, report_url(pages[0], settings)),
         )
 
     return std
@@ -169,15 +169,28 @@ def report_url(page: Path, settings: Settings) -> str:
 
 
 def _about(standard: "Standard", settings: Settings) -> dict[str, object]:
-    spec, raster = standard.spec, standard.spec.is_raster
-    by_flag = standard.flags.group_by("flag").len().sort("flag")
+    spec = standard.spec
     metadata: dict[str, object] = {
-        "dagster/row_count": standard.table.height,
         "origin": standard.raw.origin,
         "licence": _licence(spec),
         "attribution": spec.origin.licence.attribution,
         "redistribute": spec.origin.licence.redistribute,
         "share_alike": spec.origin.licence.share_alike,
+        **_about_piece(standard, settings),
+        "peak_memory_mb": rendering.peak_memory_mb(),
+    }
+    if spec.origin.licence.note:
+        metadata["licence_note"] = spec.origin.licence.note
+    for part in standard.parts:
+        name = part.spec.id.removeprefix(f"{spec.id}__")
+        metadata |= {f"{name}: {k}": v for k, v in _about_piece(part, settings).items()}
+    return metadata
+
+
+def _about_piece(piece: "Standard", settings: Settings) -> dict[str, object]:
+    by_flag = piece.flags.group_by("flag").len().sort("flag")
+    about: dict[str, object] = {
+        "dagster/row_count": piece.table.height,
         "flags": rendering.table(by_flag.to_dicts()),
         "columns_and_units": rendering.table(
             [
@@ -190,24 +203,19 @@ def _about(standard: "Standard", settings: Settings) -> dict[str, object]:
                     "offset": column.offset,
                     "method": column.method,
                 }
-                for column in standard.columns
+                for column in piece.columns
             ]
         ),
-        "peak_memory_mb": rendering.peak_memory_mb(),
     }
-    if spec.origin.licence.note:
-        metadata["licence_note"] = spec.origin.licence.note
-    if raster:
-        first = standard.table.row(0, named=True)
+    if piece.spec.is_raster:
+        first = piece.table.row(0, named=True)
         path = settings.data_root / Path(first["path"])
-        metadata["preview"] = rendering.raster_preview(path, first["column"])
-    else:
-        placed = standard.table.drop_nulls(["longitude", "latitude"])
-        if placed.height:
-            metadata["map"] = rendering.point_map(
-                placed["longitude"].to_list(), placed["latitude"].to_list()
-            )
-    return metadata
+        return {**about, "preview": rendering.raster_preview(path, first["column"])}
+    placed = piece.table.drop_nulls(["longitude", "latitude"])
+    if not placed.height:
+        return about
+    places = (placed["longitude"].to_list(), placed["latitude"].to_list())
+    return {**about, "map": rendering.point_map(*places)}
 
 
 def _licence(spec: SourceSpec) -> dg.MetadataValue:

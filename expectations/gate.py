@@ -21,14 +21,16 @@ class RefusedError(ValidationError):
     """A version was refused.
 
     Attributes:
-        report: Every result, also of what held.
+        reports: Every result of every part, also of what held.
     """
 
-    report: Report
+    reports: list[Report]
 
 
-def commit_if_valid(standard: "Standard", settings: Settings, *, compare: bool = True) -> Report:
-    """Validate a standard table, then commit and activate it, or quarantine it.
+def commit_if_valid(
+    standard: "Standard", settings: Settings, *, compare: bool = True
+) -> list[Report]:
+    """Validate a standard table and its parts, then commit and activate them, or quarantine them.
 
     Args:
         standard: The table to commit.
@@ -36,27 +38,32 @@ def commit_if_valid(standard: "Standard", settings: Settings, *, compare: bool =
         compare: Is a version refused for being much unlike the last one? False once a person has
             looked at the difference and wants it.
 
+    Returns:
+        One report for each part, the main one first.
+
     Raises:
-        RefusedError: It breaks a blocking expectation. The last version stays as it was, and
-            the quarantine entry holds the reasons.
+        RefusedError: A part breaks a blocking expectation. The last version stays as it was, with
+            all its parts, and the quarantine entry holds the reasons.
         StoreError: The store cannot be read or written.
     """
-    report = validate(standard, baseline(standard, settings) if compare else None)
-    refusals = report.refusals
+    reports = [
+        validate(piece, baseline(piece, settings) if compare else None) for piece in standard.pieces
+    ]
+    refusals = [(report.source, refusal) for report in reports for refusal in report.refusals]
     if refusals:
-        entry = quarantine(
-            standard.spec, standard.raw.version, [str(r) for r in refusals], settings
-        )
+        readable = [f"{of}: {said}" if standard.parts else str(said) for of, said in refusals]
+        entry = quarantine(standard.spec, standard.raw.version, readable, settings)
+        said = [refusal for _, refusal in refusals]
         error = RefusedError(
-            f"{len(refusals)} of {len(report.results)} expectations refuse it; the version in use "
-            "stays\n" + "\n".join(f"- {r}" for r in refusals),
+            f"{len(said)} of {sum(len(r.results) for r in reports)} expectations refuse it; the "
+            "version in use stays\n" + "\n".join(f"- {r}" for r in readable),
             source=standard.spec.id,
-            where=", ".join(dict.fromkeys(r.column or "table" for r in refusals)),
-            samples=[sample for r in refusals for sample in r.samples[:1]],
-            remedy=f"{refusals[0].remedy}; all reasons: {entry}",
+            where=", ".join(dict.fromkeys(r.column or "table" for r in said)),
+            samples=[sample for r in said for sample in r.samples[:1]],
+            remedy=f"{said[0].remedy}; all reasons: {entry}",
         )
-        error.report = report
+        error.reports = reports
         raise error
-    Store(settings).commit(standard, report.results)
+    Store(settings).commit(standard, [report.results for report in reports])
     activate(standard.raw, settings)
-    return report
+    return reports

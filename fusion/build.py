@@ -39,21 +39,25 @@ def samples(settings: Settings, group: str) -> Path | None:
     return _samples(settings, group, sources(Store(settings), group))
 
 
-def align(settings: Settings, group: str, source: str) -> Path | None:
-    """One source brought to the samples of a group.
+def align(settings: Settings, group: str, source: str) -> list[Path]:
+    """One source brought to the samples of a group, part by part.
 
     Returns:
-        `data/aligned/<group>/<source>.parquet`, or None where the group has no samples or the
-        source does not stand in it.
+        `data/aligned/<group>/<source or part>.parquet` of each part that stands in the group and
+        is ever aligned; none where the group has no samples.
 
     Raises:
-        FusionError: The source is a backbone source, is never aligned, or cannot be.
+        FusionError: A part cannot be aligned.
     """
     present = sources(Store(settings), group)
     path = _samples(settings, group, present)
-    if path is None or source not in present:
-        return None
-    return _align(settings, group, present[source], path)
+    if path is None:
+        return []
+    return [
+        _align(settings, group, piece, path)
+        for piece in present.values()
+        if piece.spec.source == source and piece.spec.fuse.join not in ("backbone", "none")
+    ]
 
 
 def matrix(settings: Settings, group: str) -> Path:
@@ -121,10 +125,6 @@ def _samples(settings: Settings, group: str, present: dict[str, Source]) -> Path
 
 
 def _align(settings: Settings, group: str, source: Source, samples_path: Path) -> Path:
-    if source.spec.fuse.join == "backbone":
-        raise FusionError(
-            "its rows are the samples and are not aligned", source=source.id, remedy="use samples()"
-        )
     made_from = _digest(
         {
             "of": source.id,

@@ -127,7 +127,10 @@ def sources(tables: Tables, group: str | None = None) -> dict[str, Source]:
     return {
         row["source"]: Source(
             SourceSpec.model_validate(
-                {**json.loads(row["spec"]), "folder": SOURCES_DIR / row["source"]}
+                {
+                    **json.loads(row["spec"]),
+                    "folder": SOURCES_DIR / row["source"].partition("__")[0],
+                }
             ),
             row["version"],
             row["origin"],

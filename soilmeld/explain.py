@@ -116,7 +116,7 @@ def explain(data: Dataset, group: str, sample_id: str, feature: str) -> Explanat
         "select raw_version, attribution, licence from meta.source where source = ?", [source]
     )
     raw_version, attribution, licence = about.row(0)
-    raw = load(source, raw_version, data.settings)
+    raw = load(spec.source, raw_version, data.settings)
     made = data.columns(source).filter(name=column).row(0, named=True)
     is_text = row_ref is not None and not spec.is_raster
     checks = data.checks(source).filter(pl.col("column") == column)

@@ -151,7 +151,7 @@ def table_files(spec: SourceSpec, name: str, files: Iterable["RawFile"]) -> list
             f"no file of table {name!r}",
             source=spec.id,
             samples=[f.name for f in files],
-            remedy=f"put a file named {' or '.join(table.files)} into data/raw/{spec.id}/",
+            remedy=f"put a file named {' or '.join(table.files)} into data/raw/{spec.source}/",
         )
     return found
 

@@ -43,7 +43,7 @@ def doubled(standard):
 
 def test_commit_holds_table_flags_and_meta(settings, tmp_path):
     standard = good_standard(tmp_path / "pits")
-    Store(settings).commit(standard, [CHECK])
+    Store(settings).commit(standard, [[CHECK]])
     kept = Store(settings).table("pits")
     assert kept.equals(standard.table)
     assert Store(settings).table("pits__flags").schema == standard.flags.schema
@@ -59,9 +59,9 @@ def test_commit_holds_table_flags_and_meta(settings, tmp_path):
 def test_commit_again_replaces_everything(settings, tmp_path):
     standard = good_standard(tmp_path / "pits")
     store = Store(settings)
-    store.commit(good_standard(tmp_path / "other", "other"), [CHECK])
-    store.commit(standard, [CHECK, CHECK])
-    store.commit(doubled(standard), [CHECK])
+    store.commit(good_standard(tmp_path / "other", "other"), [[CHECK]])
+    store.commit(standard, [[CHECK, CHECK]])
+    store.commit(doubled(standard), [[CHECK]])
     assert store.table("pits").height == 50
     assert store.table("other").height == ROWS
     assert store.meta("source", "pits")["version"].to_list() == ["v2"]
@@ -71,10 +71,10 @@ def test_commit_again_replaces_everything(settings, tmp_path):
 def test_failed_commit_leaves_the_old_one(settings, tmp_path):
     standard = good_standard(tmp_path / "pits")
     store = Store(settings)
-    store.commit(standard, [CHECK])
+    store.commit(standard, [[CHECK]])
     broken = SimpleNamespace(**{**vars(CHECK), "success": "not a truth value"})
     with pytest.raises(duckdb.Error):
-        store.commit(doubled(standard), [broken])
+        store.commit(doubled(standard), [[broken]])
     assert store.table("pits").equals(standard.table)
     assert store.meta("source", "pits")["version"].to_list() == ["v1"]
 
@@ -82,14 +82,14 @@ def test_failed_commit_leaves_the_old_one(settings, tmp_path):
 def test_fixed_size_arrays_are_kept_as_lists(settings, tmp_path):
     standard = good_standard(tmp_path / "pits")
     fixed = standard.table.with_columns(pl.col("spectrum").list.to_array(3))
-    Store(settings).commit(dataclasses.replace(standard, table=fixed), [])
+    Store(settings).commit(dataclasses.replace(standard, table=fixed), [[]])
     assert Store(settings).table("pits").schema["spectrum"] == pl.List(pl.Float64)
 
 
 def test_reading_what_is_not_there(settings, tmp_path):
     assert Store(settings).table("pits") is None
     assert Store(settings).meta("source", "pits") is None
-    Store(settings).commit(good_standard(tmp_path / "pits"), [])
+    Store(settings).commit(good_standard(tmp_path / "pits"), [[]])
     assert Store(settings).table("other") is None
     with pytest.raises(StoreError, match="nothing is published"):
         read_only(settings)
@@ -114,14 +114,14 @@ def test_writer_waits_for_writer_and_the_time_out_names_the_holder(settings, tmp
     other.start()
     assert held.wait(30)
     with pytest.raises(StoreError) as caught:
-        Store(settings).commit(standard, [])
+        Store(settings).commit(standard, [[]])
     assert f"process {other.pid} on" in str(caught.value)
     assert "commit of lucas_2009" in str(caught.value)
     assert "lock_timeout_s" in caught.value.remedy
     patient = Store(settings.model_copy(update={"lock_timeout_s": 30.0}))
     threading.Timer(0.3, release.set).start()
     started = time.monotonic()
-    patient.commit(standard, [])
+    patient.commit(standard, [[]])
     assert time.monotonic() - started > 0.2
     other.join(30)
     assert patient.table("pits").height == ROWS
@@ -139,13 +139,13 @@ def read_until_told(settings, ready, stop, answers):
 def test_reader_keeps_reading_while_the_copy_is_swapped(settings, tmp_path):
     standard = good_standard(tmp_path / "pits")
     store = Store(settings)
-    store.commit(standard, [])
+    store.commit(standard, [[]])
     store.publish()
     ready, stop, answers = spawn.Event(), spawn.Event(), spawn.Queue()
     reader = spawn.Process(target=read_until_told, args=(settings, ready, stop, answers))
     reader.start()
     assert ready.wait(30)
-    store.commit(doubled(standard), [])
+    store.commit(doubled(standard), [[]])
     store.publish()
     with read_only(settings) as connection:
         assert connection.execute("select count(*) from std.pits").fetchone() == (50,)
@@ -157,7 +157,7 @@ def test_reader_keeps_reading_while_the_copy_is_swapped(settings, tmp_path):
 
 
 def test_published_copy_cannot_be_written(settings, tmp_path):
-    Store(settings).commit(good_standard(tmp_path / "pits"), [])
+    Store(settings).commit(good_standard(tmp_path / "pits"), [[]])
     Store(settings).publish()
     with read_only(settings) as connection, pytest.raises(duckdb.InvalidInputException):
         connection.execute("drop table std.pits")
@@ -171,33 +171,33 @@ def commit_and_die_within(settings, folder):
             yield CHECK
             os.kill(os.getpid(), signal.SIGKILL)
 
-    Store(settings).commit(doubled(good_standard(Path(folder))), Deadly())
+    Store(settings).commit(doubled(good_standard(Path(folder))), [Deadly()])
 
 
 def test_sigkill_during_commit_leaves_the_old_table_and_no_lock(settings, tmp_path):
     standard = good_standard(tmp_path / "pits")
     store = Store(settings)
-    store.commit(standard, [CHECK])
+    store.commit(standard, [[CHECK]])
     victim = spawn.Process(target=commit_and_die_within, args=(settings, str(tmp_path / "pits")))
     victim.start()
     victim.join(60)
     assert victim.exitcode == -signal.SIGKILL
     assert store.table("pits").equals(standard.table)
     assert store.meta("source", "pits")["version"].to_list() == ["v1"]
-    store.commit(doubled(standard), [CHECK])
+    store.commit(doubled(standard), [[CHECK]])
     assert store.table("pits").height == 50
 
 
 def test_first_writer_killed_before_it_laid_the_tables(settings, tmp_path):
     settings.store.parent.mkdir(parents=True)
     duckdb.connect(str(settings.store)).close()
-    Store(settings).commit(good_standard(tmp_path / "pits"), [])
+    Store(settings).commit(good_standard(tmp_path / "pits"), [[]])
     assert Store(settings).table("pits").height == ROWS
 
 
 def test_another_schema_version_is_refused(settings, tmp_path):
     store = Store(settings)
-    store.commit(good_standard(tmp_path / "pits"), [])
+    store.commit(good_standard(tmp_path / "pits"), [[]])
     store.publish()
     for file in (settings.store, settings.published / "soilmeld.duckdb"):
         with duckdb.connect(str(file)) as connection:
@@ -213,17 +213,17 @@ def test_a_foreign_file_is_refused(settings, tmp_path):
     settings.store.parent.mkdir(parents=True)
     settings.store.write_text("<html>no database</html>")
     with pytest.raises(StoreError, match="DuckDB cannot open it"):
-        Store(settings).commit(good_standard(tmp_path / "pits"), [])
+        Store(settings).commit(good_standard(tmp_path / "pits"), [[]])
     settings.store.unlink()
     with duckdb.connect(str(settings.store)) as connection:
         connection.execute("create table mine (x integer)")
     with pytest.raises(StoreError, match="not a soilmeld store"):
-        Store(settings).commit(good_standard(tmp_path / "pits"), [])
+        Store(settings).commit(good_standard(tmp_path / "pits"), [[]])
 
 
 def test_datapackage_describes_fields(settings, tmp_path):
     store = Store(settings)
-    store.commit(good_standard(tmp_path / "pits"), [])
+    store.commit(good_standard(tmp_path / "pits"), [[]])
     store.publish()
     package = json.loads(datapackage(settings, redistributable=True).read_text())
     assert package["redistributable"] is True
@@ -242,8 +242,8 @@ def test_datapackage_describes_fields(settings, tmp_path):
 
 def test_datapackage_refuses_to_pass_on_what_a_licence_forbids(settings, tmp_path):
     store = Store(settings)
-    store.commit(good_standard(tmp_path / "pits"), [])
-    store.commit(good_standard(tmp_path / "secret", "secret", redistribute=False), [])
+    store.commit(good_standard(tmp_path / "pits"), [[]])
+    store.commit(good_standard(tmp_path / "secret", "secret", redistribute=False), [[]])
     store.publish()
     with pytest.raises(LicenceError) as caught:
         datapackage(settings, redistributable=True)

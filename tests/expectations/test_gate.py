@@ -37,7 +37,7 @@ def next_version(standard, table):
 
 
 def test_good_version_is_committed_and_used(settings, good):
-    report = commit_if_valid(good, settings)
+    (report,) = commit_if_valid(good, settings)
     assert report.success
     assert in_use(settings) == "raw1"
     checks = Store(settings).meta("check_result", "pits")
@@ -96,7 +96,8 @@ def test_optional_files_that_are_not_there_refuse_nothing(settings):
     for name in [".origin.json", *(p.name for p in inbox.glob("*.csv") if "-SOIL-" not in p.name)]:
         (inbox / name).unlink()
     spec = load_spec(source)
-    assert commit_if_valid(standardise(spec, ingest(spec, settings), settings), settings).success
+    (report,) = commit_if_valid(standardise(spec, ingest(spec, settings), settings), settings)
+    assert report.success
     assert Store(settings).table(source)["bulk_density_0_10"].null_count() == 90
 
 

@@ -45,7 +45,7 @@ def commit(settings: Settings) -> Commit:
         ]  # fmt: skip
         frame = table if spec.is_raster else place(table, origin or group)
         marks = pl.DataFrame(flags or [], schema=FLAG_SCHEMA)
-        Store(settings).commit(Standard(spec, raw, version, frame, marks, columns), [])
+        Store(settings).commit(Standard(spec, raw, version, frame, marks, columns), [[]])
 
     return _commit
 

@@ -30,7 +30,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Settings, Path]:
         spec = load_spec(source)
         raw = ingest(spec, settings)
         assert raw is not None
-        Store(settings).commit(standardise(spec, raw, settings), [])
+        Store(settings).commit(standardise(spec, raw, settings), [[]])
     return settings, build.matrix(settings, "synthetic")
 
 

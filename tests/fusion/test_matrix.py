@@ -140,8 +140,8 @@ def test_groups_never_meet(settings: Settings, commit: Commit) -> None:
     assert "near.v" not in matrix.columns
     assert "near" not in report["sources"]
     assert build.samples(settings, "open") is None
-    assert build.align(settings, "open", "near") is None
-    assert build.align(settings, "synthetic", "near") is None
+    assert build.align(settings, "open", "near") == []
+    assert build.align(settings, "synthetic", "near") == []
     with pytest.raises(FusionError, match="no backbone source"):
         build.matrix(settings, "open")
 

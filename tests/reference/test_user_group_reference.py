@@ -42,7 +42,7 @@ def fused(committed, settings):
 
 
 def test_every_real_source_passes_the_gate(committed, settings):
-    assert all(report.success for report in committed.values())
+    assert all(report.success for reports in committed.values() for report in reports)
     meta = Store(settings).meta("source")
     assert meta["origin"].unique().to_list() == meta["group_name"].unique().to_list() == ["user"]
     rows = dict(meta.select("source", "rows").iter_rows())
