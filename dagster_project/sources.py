@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from adapters.standardise import Standard
 
 OWNERS = ["team:soil-data"]
+_CODE = ("adapters", "adapters/readers", "expectations")
 
 
 def raw_key(source: str) -> dg.AssetKey:
@@ -131,7 +132,7 @@ def _std(spec: SourceSpec) -> dg.AssetsDefinition:
         owners=OWNERS,
         tags=_tags(spec),
         automation_condition=automation.on_new_data([raw_key(spec.id)]),
-        code_version=f"{code_version('adapters', 'adapters/readers', 'expectations')}-{spec.digest()[:16]}",
+        code_version=f"{code_version(*_CODE)}-{spec.digest()[:16]}",
         check_specs=checks.expectation_specs(key),
         pool=WRITER_POOL,
     )

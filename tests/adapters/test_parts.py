@@ -4,7 +4,7 @@ import pytest
 
 from adapters.errors import SpecError
 from adapters.settings import Settings
-from adapters.spec import SourceSpec
+from adapters.spec import SourceSpec, load_spec
 from adapters.standardise import standardise
 from adapters.store import Store
 from tests.adapters.making import column, make_raw, make_spec, text
