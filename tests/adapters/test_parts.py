@@ -103,7 +103,5 @@ def test_parts_that_make_no_sense_are_refused(tmp_path, change, said):
 
 
 def test_a_part_of_a_source_is_loaded_by_its_id():
-    from adapters.spec import load_spec
-
     with pytest.raises(SpecError, match="no such part"):
         load_spec("arsenic_topsoils__points")
