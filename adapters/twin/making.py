@@ -1,49 +1,76 @@
 """Writing the twin into the inbox, once.
 
-Belongs here: which sources there are, when to write and when to leave things alone, and where the
-truth goes.
+Belongs here: finding the sources that have a writer (`twin.py` in the source's folder), when to
+write and when to leave things alone, and where the truth goes.
 Never here: what a source says.
 """
 
 import functools
 import hashlib
+import importlib.util
 import json
 import shutil
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING
 
-from adapters.errors import SettingsError
+from adapters.errors import SettingsError, SpecError
 from adapters.settings import Settings
+from adapters.spec import SOURCES_DIR
 
 if TYPE_CHECKING:
     from adapters.twin.planting import Draft
+    from adapters.twin.world import World
 
 ORIGIN_FILE = ".origin.json"
-SOURCES = (
-    "lucas_2009_topsoil",
-    "lucas_2015_topsoil",
-    "lucas_2015_topsoil_switzerland",
-    "lucas_2018_topsoil",
-    "eu_hydi",
-    "spade_m",
-    "arsenic_topsoils",
-    "efsa_spatial_data",
-    "esdb_v2_vector",
-    "pesticides_residues_nuts2",
-)
+SOURCES = tuple(sorted(path.parent.name for path in SOURCES_DIR.glob("*/twin.py")))
+"""Sources that the twin writes: those whose folder says how."""
 SIZES = ("tiny", "demo", "full")
 
 
 @functools.cache
-def _code_digest() -> str:
-    """SHA-256 of the twin's own code: other code writes another twin."""
+def writer(source: str) -> ModuleType:
+    """The `twin.py` of a source.
+
+    Raises:
+        SpecError: It has no function `write(world, folder)`.
+    """
+    path = SOURCES_DIR / source / "twin.py"
+    found = importlib.util.spec_from_file_location(f"soilmeld_twin_{source}", path)
+    if found is None or found.loader is None:
+        raise SpecError("cannot be imported", source=source, file="twin.py", remedy="correct it")
+    module = importlib.util.module_from_spec(found)
+    found.loader.exec_module(module)
+    if not callable(getattr(module, "write", None)):
+        raise SpecError(
+            "no function `write`",
+            source=source,
+            file="twin.py",
+            remedy="add `def write(world: World, folder: Path) -> Draft | None`",
+        )
+    return module
+
+
+def _code_digest(source: str) -> str:
+    """SHA-256 of the code and the specification behind a source's files."""
+    digest = hashlib.sha256(_shared_digest())
+    folder = SOURCES_DIR / source
+    # Corrections are of what was published; nothing is written by them.
+    said = ("source.yaml", "columns.csv", "codebooks/*.csv", "hooks.py", "twin.py")
+    for path in sorted(path for pattern in said for path in folder.glob(pattern)):
+        digest.update(path.name.encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()
+
+
+@functools.cache
+def _shared_digest() -> bytes:
     digest = hashlib.sha256()
     for path in sorted(Path(__file__).parent.glob("*.py")):
         digest.update(path.name.encode() + b"\0" + path.read_bytes())
-    return digest.hexdigest()
+    return digest.digest()
 
 
 def _sha256(path: Path) -> str:
@@ -52,34 +79,14 @@ def _sha256(path: Path) -> str:
 
 
 def _present(folder: Path) -> dict[str, str]:
-    """Name -> SHA-256 of every file of an inbox, hidden ones aside."""
+    """Name below the inbox -> SHA-256 of every file in it, hidden ones aside."""
     if not folder.is_dir():
         return {}
+    names = {p.relative_to(folder).as_posix(): p for p in sorted(folder.rglob("*")) if p.is_file()}
     return {
-        p.name: _sha256(p)
-        for p in sorted(folder.iterdir())
-        if p.is_file() and not p.name.startswith(".")
-    }
-
-
-def _makers(size: str, seed: int) -> dict[str, Callable[[Path], "Draft | None"]]:
-    """Source -> what writes its files into a folder and gives its draft, if it has rows."""
-    from adapters.twin import layers, lucas_2018, points, profiles, surveys
-    from adapters.twin.europe import Europe
-
-    europe = Europe(seed)
-    places = points.Surveys(europe, points.COUNTS[size])
-    return {
-        "lucas_2009_topsoil": lambda folder: surveys.lucas_2009(places, folder),
-        "lucas_2015_topsoil": lambda folder: surveys.lucas_2015(places, folder),
-        "lucas_2015_topsoil_switzerland": lambda folder: surveys.switzerland(places, folder),
-        "lucas_2018_topsoil": lambda folder: lucas_2018.lucas_2018(places, folder),
-        "eu_hydi": lambda folder: profiles.eu_hydi(europe, size, folder),
-        "spade_m": lambda folder: profiles.spade_m(europe, size, folder),
-        "arsenic_topsoils": lambda folder: layers.arsenic(europe, size, folder),
-        "efsa_spatial_data": lambda folder: layers.efsa(europe, size, folder),
-        "esdb_v2_vector": lambda folder: layers.esdb(europe, size, folder),
-        "pesticides_residues_nuts2": lambda folder: layers.pesticides(europe, size, folder),
+        name: _sha256(path)
+        for name, path in names.items()
+        if not any(part.startswith(".") for part in name.split("/"))
     }
 
 
@@ -92,7 +99,8 @@ def write(
     """Write the raw files of the synthetic Europe, and its truth outside the data root.
 
     A source is left alone if its files are already those of this size, seed and code, and if its
-    inbox holds a file that the twin did not write. The bytes depend on size, seed and code alone.
+    inbox holds a file that the twin did not write. The bytes depend on size, seed and code alone;
+    the code is that of the twin and of the source's own folder.
 
     Args:
         settings: Where the inbox and the truth are.
@@ -105,6 +113,8 @@ def write(
 
     Raises:
         SettingsError: An unknown source or size.
+        SpecError: A source's `twin.py` has no writer, or its specification does not allow what that
+            writes.
     """
     sources = SOURCES if sources is None else tuple(sources)
     size = settings.twin_size if size is None else size
@@ -119,29 +129,37 @@ def write(
         raise SettingsError(
             "no such size of the twin", samples=[size], remedy=f"choose one of {', '.join(SIZES)}"
         )
-    recipe = {"size": size, "seed": seed, "code": _code_digest()}
     written: list[Path] = []
-    makers: dict[str, Callable[[Path], Draft | None]] = {}
+    world: World | None = None
     for source in sources:
+        recipe = {"size": size, "seed": seed, "code": _code_digest(source)}
         folder = settings.raw / source
         record = folder / ORIGIN_FILE
         origin = json.loads(record.read_text(encoding="utf-8")) if record.is_file() else {}
         own, present = origin.get("files", {}), _present(folder)
         if any(own.get(name) != digest for name, digest in present.items()):
             continue  # A user's file is here: the source is no longer the twin's to write.
-        if present == own and origin.get("twin") == recipe and settings.truth_root.is_dir():
+        known = (settings.truth_root / source).is_dir()
+        if present == own and origin.get("twin") == recipe and known:
             written += [folder / name for name in present]
             continue
-        makers = makers or _makers(size, seed)
-        written += _write_source(settings, source, recipe, makers[source], old=set(own))
+        world = world or _world(size, seed)
+        written += _write_source(settings, source, recipe, world, old=set(own))
     return sorted(written)
+
+
+def _world(size: str, seed: int) -> "World":
+    from adapters.twin.europe import Europe
+    from adapters.twin.world import World
+
+    return World(Europe(seed), size)
 
 
 def _write_source(
     settings: Settings,
     source: str,
     recipe: dict[str, object],
-    make: Callable[[Path], "Draft | None"],
+    world: "World",
     old: set[str],
 ) -> list[Path]:
     """Make the files aside, then rename each into the inbox; the record comes last."""
@@ -150,21 +168,24 @@ def _write_source(
     settings.scratch.mkdir(parents=True, exist_ok=True)
     aside = Path(tempfile.mkdtemp(prefix=f"twin-{source}-", dir=settings.scratch))
     try:
-        draft = make(aside)
+        draft = writer(source).write(world, aside)
         files = _present(aside)
         # The truth first: files without their truth could not be audited.
+        (settings.truth_root / source).mkdir(parents=True, exist_ok=True)
         if draft is not None:
             _write_truth(settings.truth_root / source, draft)
-        else:
-            settings.truth_root.mkdir(parents=True, exist_ok=True)
         # Old files go before new ones come: at no moment does a file stand here that the record
         # does not list, so an interrupted run is not taken for a user's doing.
         for name in old:
             (folder / name).unlink(missing_ok=True)
+        for inner in sorted((p for p in folder.rglob("*") if p.is_dir()), reverse=True):
+            if not any(inner.iterdir()):
+                inner.rmdir()
         record = aside / ORIGIN_FILE
         _record(record, files, {})
         record.replace(folder / ORIGIN_FILE)
         for name in files:
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
             (aside / name).replace(folder / name)
         _record(record, files, recipe)
         record.replace(folder / ORIGIN_FILE)

@@ -1,0 +1,11 @@
+"""The twin of this source; what it says stands in `adapters/twin/layers.py`."""
+
+from pathlib import Path
+
+from adapters.twin.layers import efsa
+from adapters.twin.world import World
+
+
+def write(world: World, folder: Path) -> None:
+    """Write the native files."""
+    efsa(world.europe, world.size, folder)

@@ -1,0 +1,12 @@
+"""EU-HYDI of the twin; what its tables say stands in `adapters/twin/profiles.py`."""
+
+from pathlib import Path
+
+from adapters.twin.planting import Draft
+from adapters.twin.profiles import eu_hydi
+from adapters.twin.world import World
+
+
+def write(world: World, folder: Path) -> Draft:
+    """Write the native files."""
+    return eu_hydi(world.europe, world.size, folder)

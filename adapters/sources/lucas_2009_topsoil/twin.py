@@ -1,0 +1,12 @@
+"""LUCAS 2009 and 2012 of the twin; what its tables say stands in `adapters/twin/surveys.py`."""
+
+from pathlib import Path
+
+from adapters.twin.planting import Draft
+from adapters.twin.surveys import lucas_2009
+from adapters.twin.world import World
+
+
+def write(world: World, folder: Path) -> Draft:
+    """Write the native files."""
+    return lucas_2009(world.surveys, folder)
