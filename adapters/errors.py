@@ -4,7 +4,9 @@ A message says what was found, where (source, file, row or column), shows sample
 with the remedy, so that a person can act on it without reading code.
 """
 
-from collections.abc import Iterable
+import contextlib
+from collections.abc import Iterable, Iterator
+from contextvars import ContextVar
 
 
 class SoilmeldError(Exception):
@@ -17,6 +19,8 @@ class SoilmeldError(Exception):
         where: Row, column, sheet, layer or key of the fault.
         samples: A few of the offending values (at most five are shown).
         remedy: What the reader can do about it.
+        spec_key: Where the specification says otherwise: `("columns", <canonical name>)`, or keys
+            of source.yaml such as `("tables", "main", "read", "delimiter")`.
     """
 
     def __init__(
@@ -28,7 +32,9 @@ class SoilmeldError(Exception):
         where: str | None = None,
         samples: Iterable[object] = (),
         remedy: str | None = None,
+        spec_key: tuple[str, ...] = (),
     ) -> None:
+        self.spec_key = spec_key
         self.problem, self.source, self.file, self.where = problem, source, file, where
         self.samples, self.remedy = [str(s) for s in samples][:5], remedy
         place = ", ".join(
@@ -86,3 +92,28 @@ class LicenceError(SoilmeldError):
 
 class SettingsError(SoilmeldError):
     """The settings file is missing, unknown or inconsistent."""
+
+
+_collecting: ContextVar[list[SoilmeldError] | None] = ContextVar("collecting", default=None)
+
+
+def refuse(error: SoilmeldError) -> None:
+    """Raise an error; or put it down and go on, where all of them are asked for (`collected`).
+
+    What follows a call must therefore leave the refused value out.
+    """
+    found = _collecting.get()
+    if found is None:
+        raise error
+    found.append(error)
+
+
+@contextlib.contextmanager
+def collected() -> Iterator[list[SoilmeldError]]:
+    """Collect what is refused inside, instead of stopping at the first."""
+    found: list[SoilmeldError] = []
+    token = _collecting.set(found)
+    try:
+        yield found
+    finally:
+        _collecting.reset(token)

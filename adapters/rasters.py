@@ -21,6 +21,7 @@ import polars as pl
 from adapters.codebooks import codebook
 from adapters.columns import ColumnRecord, canonical_unit, column_range, convert, record
 from adapters.correcting import correct_layer
+from adapters.correcting import correct_layer
 from adapters.crs import require_same_crs
 from adapters.errors import CodebookError, ReadError
 from adapters.readers import matching, refuse_web_page, table_files
@@ -108,6 +109,10 @@ def standardise_layers(
                 for element, (row_ref, grid) in enumerate(layers):
                     suffix = f"_{element}" if len(layers) > 1 else ""
                     out = part / f"{column.name}{suffix}.tif"
+                    if raw.origin != "synthetic":
+                        file = row_ref.partition("#")[0]
+                        grid, corrected = correct_layer(spec, column, file, row_ref, grid)
+                        flags += corrected
                     row, flagged = _rewrite(spec, column, row_ref, grid, out, settings)
                     path = (final / out.name).relative_to(settings.data_root).as_posix()
                     rows.append({**row, "element": element, "origin": raw.origin, "path": path})

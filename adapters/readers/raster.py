@@ -26,6 +26,9 @@ class Grid:
         height: Rows.
         width: Columns.
         rows: `rows(start, stop)` gives (stop - start, width) float64 with NaN for nodata.
+        nodata: Stored value that the file says means nodata.
+        scale: What the file says stored values are to be multiplied by; `rows` has done it.
+        offset: What it says is added then.
     """
 
     crs: str | None
@@ -33,6 +36,9 @@ class Grid:
     height: int
     width: int
     rows: Callable[[int, int], np.ndarray]
+    nodata: float | None = None
+    scale: float = 1.0
+    offset: float = 0.0
 
 
 @contextlib.contextmanager
@@ -95,6 +101,9 @@ def open_band(spec: SourceSpec, read: Read, path: Path, file: str, band: str) ->
             source.height,
             source.width,
             rows,
+            nodata,
+            scale,
+            offset,
         )
 
 

@@ -107,7 +107,7 @@ def test_gemas_points_in_natural_earth_countries(standard, gemas, reference):
     as_told = tree.query(points(native), predicate="within")[0]
     assert 2108 - len(np.unique(as_told)) == 26
     trusted = tree.query(points(gemas.table), predicate="within")[0]
-    assert 2104 - len(np.unique(trusted)) == 24  # two of the four blunders lay in the sea
+    assert 2106 - len(np.unique(trusted)) == 24  # two blunders lay in the sea, and are corrected
 
 
 def test_lucas_points_in_nuts_regions(standard):

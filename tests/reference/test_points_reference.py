@@ -11,7 +11,8 @@ from fusion.spline import mass_preserving_spline
 from fusion.texture import texture_class
 
 TO_LAEA = Transformer.from_crs("EPSG:4326", "EPSG:3035", always_xy=True)
-GEMAS_BLUNDERS = {f"gemas.csv#{line}" for line in (295, 1018, 1863, 1887)}
+GEMAS_BLUNDERS = {f"gemas.csv#{line}" for line in (1018, 1887)}
+GEMAS_CORRECTED = {"gemas.csv#295": (19.5151, 45.0094), "gemas.csv#1863": (24.2094, 41.1572)}
 
 
 def test_gemas_second_coordinates_are_laea(gemas):
@@ -28,16 +29,31 @@ def test_gemas_blunders_are_flagged_kept_and_without_a_position(gemas):
     suspect = gemas.flags.filter(pl.col("flag") == "position_suspect")
     assert set(suspect["row_ref"]) == GEMAS_BLUNDERS
     rows = gemas.table.filter(pl.col("row_ref").is_in(list(GEMAS_BLUNDERS)))
-    assert rows.height == 4
-    assert rows["longitude"].null_count() == rows["latitude"].null_count() == 4
+    assert rows.height == 2
+    assert rows["longitude"].null_count() == rows["latitude"].null_count() == 2
     assert rows["aluminium"].null_count() == 0
-    assert gemas.table["longitude"].null_count() == 4
+    assert gemas.table["longitude"].null_count() == 2
+
+
+def test_gemas_blunders_whose_truth_is_known_are_corrected(gemas):
+    table = gemas.table.filter(pl.col("row_ref").is_in(list(GEMAS_CORRECTED)))
+    found = {r: place for r, *place in table.select("row_ref", "longitude", "latitude").iter_rows()}
+    for ref, place in GEMAS_CORRECTED.items():
+        assert found[ref] == pytest.approx(place)
+    flags = gemas.flags.filter(pl.col("flag") == "corrected")
+    assert set(flags.select("row_ref", "column", "raw").iter_rows()) == {
+        ("gemas.csv#295", "latitude", "40.0094"),
+        ("gemas.csv#295", "mean_temperature", "16.7"),
+        ("gemas.csv#295", "annual_precipitation", "1052"),
+        ("gemas.csv#1863", "latitude", "40.1572"),
+    }
 
 
 def test_gemas_values_are_those_of_the_file(gemas, reference):
     native = pl.read_csv(
         reference / "gemas_europe" / "gemas.csv", null_values=["NA", ""], infer_schema_length=None
     )
+    uncorrected = ~gemas.table["row_ref"].is_in(list(GEMAS_CORRECTED)).to_numpy()
     for canonical, header in {
         "aluminium": "Al",
         "zirconium": "Zr",
@@ -46,7 +62,8 @@ def test_gemas_values_are_those_of_the_file(gemas, reference):
         "mean_temperature": "MeanTemp",
     }.items():
         np.testing.assert_array_equal(
-            gemas.table[canonical].to_numpy(), native[header].cast(pl.Float64).to_numpy()
+            gemas.table[canonical].to_numpy()[uncorrected],
+            native[header].cast(pl.Float64).to_numpy()[uncorrected],
         )
     assert gemas.table["clay"].null_count() == 25
     assert gemas.table["country"].to_list() == native["COUNTRY"].to_list()
