@@ -690,4 +690,6 @@ def json_schema() -> str:
     for internal in ("folder", "columns", "corrections"):
         schema["properties"].pop(internal)
     schema["required"] = [r for r in schema["required"] if r in schema["properties"]]
+    while unused := [d for d in schema["$defs"] if f'"#/$defs/{d}"' not in json.dumps(schema)]:
+        schema["$defs"] = {d: s for d, s in schema["$defs"].items() if d not in unused}
     return json.dumps(schema, indent=2, sort_keys=True) + "\n"
