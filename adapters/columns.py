@@ -12,7 +12,14 @@ from dataclasses import dataclass
 import polars as pl
 
 from adapters.codebooks import codebook
-from adapters.errors import CodebookError, ReadError, UnitError
+from adapters.errors import (
+    CodebookError,
+    ReadError,
+    SoilmeldError,
+    UnitError,
+    collecting,
+    refuse,
+)
 from adapters.quantities import quantity
 from adapters.readers import NativeTable
 from adapters.rules import FLAGS_SCHEMA
@@ -68,7 +75,9 @@ def canonical_unit(column: Column) -> tuple[str, str | None, str | None]:
     if column.quantity is None:
         return str(column.unit), column.basis, None
     said = quantity(column.quantity)
-    return said.unit or str(column.unit), said.basis, said.analyte
+    unit = said.unit or str(column.unit)
+    # A variance is counted in the square of what it is the variance of.
+    return f"({unit})**2" if column.statistic == "variance" else unit, said.basis, said.analyte
 
 
 def convert(spec: SourceSpec, column: Column, unit: str | None = None) -> Conversion:
@@ -135,25 +144,42 @@ def parse_table(spec: SourceSpec, name: str, native: NativeTable) -> Parsed:
             else native.cells[place]
             for place in places[column.name]
         ]
-        by = _conversion_of(spec, table, column, native, elements, flags)
-        values = []
-        # Elements of an array go through together: thousands of short columns would be slow.
-        step = max(1, _CELLS_AT_ONCE // max(1, len(native.rows)))
-        for start in range(0, len(elements), step):
-            some = elements[start : start + step]
-            below = native
-            if len(elements) > 1:
-                below = _one_below_the_other(native, places[column.name][start : start + step])
-            text = pl.concat([e.rename("text") for e in some])
-            value, flagged = _PARSERS[column.kind](spec, table, column, below, text, by)
-            values += [
-                value.slice(i * len(native.rows), len(native.rows)) for i in range(len(some))
-            ]
-            flags.append(_in_detail(flagged) if len(elements) > 1 else flagged)
+        try:
+            by = _conversion_of(spec, table, column, native, elements, flags)
+            values = _parsed(spec, column, native, places[column.name], elements, by, flags)
+        except SoilmeldError as error:
+            refuse(error, ("columns", column.name))
+            nothing = pl.Series([None] * len(native.rows), dtype=_DTYPES[column.kind])
+            by, values = None, [nothing] * len(elements)
         columns.append(_packed(values, column))
         records.append(record(spec, column, by))
     stacked = pl.concat([f for f in flags if f.height] or [pl.DataFrame(schema=FLAGS_SCHEMA)])
     return Parsed(pl.DataFrame(columns), stacked, records)
+
+
+def _parsed(
+    spec: SourceSpec,
+    column: Column,
+    native: NativeTable,
+    at: Sequence[str | None],
+    elements: Sequence[pl.Series],
+    by: Conversion | None,
+    flags: list[pl.DataFrame],
+) -> list[pl.Series]:
+    """Values of the elements of one column; their flags are added to `flags`."""
+    table, values = spec.tables[column.table], []
+    # Elements of an array go through together: thousands of short columns would be slow.
+    step = max(1, _CELLS_AT_ONCE // max(1, len(native.rows)))
+    for start in range(0, len(elements), step):
+        some = elements[start : start + step]
+        below = native
+        if len(elements) > 1:
+            below = _one_below_the_other(native, at[start : start + step])
+        text = pl.concat([e.rename("text") for e in some])
+        value, flagged = _PARSERS[column.kind](spec, table, column, below, text, by)
+        values += [value.slice(i * len(native.rows), len(native.rows)) for i in range(len(some))]
+        flags.append(_in_detail(flagged) if len(elements) > 1 else flagged)
+    return values
 
 
 def match_headers(spec: SourceSpec, name: str, native: NativeTable) -> dict[str, list[str | None]]:
@@ -183,14 +209,17 @@ def match_headers(spec: SourceSpec, name: str, native: NativeTable) -> dict[str,
         for spelling in spellings if is_array else [(column.native, *column.aliases)]:
             at = list(dict.fromkeys(p for s in spelling for p in by_header.get(_plain(s), [])))
             if len(at) > 1:
-                raise ReadError(
-                    f"{len(at)} columns could be {column.name!r}",
-                    source=spec.id,
-                    file=native.place,
-                    where="header",
-                    samples=[native.headers[int(p)] for p in at],
-                    remedy="remove one from the file, or correct native and aliases in "
-                    f"{_line(spec, column)} of columns.csv",
+                refuse(
+                    ReadError(
+                        f"{len(at)} columns could be {column.name!r}",
+                        source=spec.id,
+                        file=native.place,
+                        where="header",
+                        samples=[native.headers[int(p)] for p in at],
+                        remedy="remove one from the file, or correct native and aliases in "
+                        f"{_line(spec, column)} of columns.csv",
+                        spec_key=("columns", column.name),
+                    )
                 )
             if not at and column.required:
                 missing.append((column, spelling[0]))
@@ -198,8 +227,27 @@ def match_headers(spec: SourceSpec, name: str, native: NativeTable) -> dict[str,
             used.update(at)
     unknown = [h for i, h in enumerate(native.headers) if str(i) not in used]
     if missing or (unknown and table.extra_columns == "refuse"):
-        raise _header_error(spec, name, native, missing, unknown)
+        _refuse_headers(spec, name, native, missing, unknown)
     return found
+
+
+def _refuse_headers(
+    spec: SourceSpec,
+    name: str,
+    native: NativeTable,
+    missing: Sequence[tuple[Column, str]],
+    unknown: Sequence[str],
+) -> None:
+    """One error for all headers; or one for each, where all errors are asked for."""
+    if not collecting():
+        raise _header_error(spec, name, native, missing, unknown)
+    for one in missing:
+        error = _header_error(spec, name, native, [one], unknown)
+        refuse(error, ("columns", one[0].name))
+    if spec.tables[name].extra_columns == "refuse" and unknown:
+        refuse(
+            _header_error(spec, name, native, [], unknown), ("tables", name, "extra_columns")
+        )
 
 
 def _plain(header: str) -> str:
@@ -207,7 +255,7 @@ def _plain(header: str) -> str:
 
 
 def _line(spec: SourceSpec, column: Column) -> str:
-    return f"line {spec.columns.index(column) + 2}"
+    return f"line {column.line or spec.columns.index(column) + 2}"
 
 
 def _header_error(
@@ -376,6 +424,7 @@ def _refuse(
         where=f"row {', '.join(map(str, rows[:5]))}",
         samples=samples,
         remedy=remedy.format(line=f"{_line(spec, column)} of columns.csv"),
+        spec_key=("columns", column.name),
     )
 
 
@@ -564,6 +613,13 @@ def _parse_boolean(
     return lower.is_in(_YES), flags
 
 
+_DTYPES = {
+    "numeric": pl.Float64,
+    "categorical": pl.String,
+    "text": pl.String,
+    "date": pl.Date,
+    "boolean": pl.Boolean,
+}
 _PARSERS = {
     "numeric": _parse_numeric,
     "categorical": _parse_categorical,

@@ -148,6 +148,11 @@ class Table(_Model):
     extra_columns: Literal["refuse", "ignore"] = Field(
         "refuse", description="What becomes of a header that columns.csv does not name."
     )
+    editions: dict[str, tuple[str, ...]] = Field(
+        default_factory=dict,
+        description="Name of an edition or format -> patterns of its files, where the publisher "
+        "offers several of one table: files of two editions are refused together.",
+    )
     time: Time | None = Field(
         None, description="When the rows of this table hold, where it is not the source's time."
     )
@@ -225,7 +230,20 @@ class DepthOrder(_Model):
     profile: str = Field(description="Canonical column that identifies the profile.")
 
 
-Rule = Annotated[TextureSum | DepthOrder, Field(discriminator="kind")]
+class RepeatedRows(_Model):
+    """Rows that repeat others, as the publisher says: kept, flagged `duplicate`, met by nothing."""
+
+    kind: Literal["repeated_rows"]
+    column: str = Field(description="Canonical column that identifies a row.")
+    repeats: dict[str, str] = Field(
+        min_length=1, description="Its value in the row that repeats -> in the row that counts."
+    )
+    same: tuple[str, ...] = Field(
+        min_length=1, description="Canonical columns in which the two must agree."
+    )
+
+
+Rule = Annotated[TextureSum | DepthOrder | RepeatedRows, Field(discriminator="kind")]
 
 
 class Sample(_Model):
@@ -247,7 +265,14 @@ class Fuse(_Model):
 
     join: Literal["backbone", "key", "nearest", "raster", "polygon", "region", "none"]
     key: dict[str, str] = Field(
-        default_factory=dict, description="Column of this source -> column of the samples."
+        default_factory=dict,
+        description="Column of this source -> column of the samples, or `<source>.<column>` of a "
+        "backbone source, whose own samples alone are met then.",
+    )
+    survey: str | None = Field(
+        None,
+        description="`join: key`: the survey (`sample.survey`) whose samples alone are met. Without "
+        "it a key such as `site` meets every visit to the site, in whatever year.",
     )
     max_distance_m: float | None = Field(None, gt=0)
     resampling: Literal["nearest", "bilinear"] = "nearest"
@@ -265,6 +290,8 @@ class Fuse(_Model):
         for field in needs.get(self.join, ()):
             if not getattr(self, field):
                 raise ValueError(f"join: {self.join} needs `{field}`")
+        if self.survey and self.join != "key":
+            raise ValueError("`survey` goes with join: key")
         return self
 
 
@@ -304,6 +331,19 @@ class Column(_Model):
     detection_limit: float | None = Field(None, description="In the native unit.")
     minimum: float | None = Field(None, description="Plausible range, in the native unit.")
     maximum: float | None = None
+    clip_below: float | None = Field(
+        None,
+        description="Pixels from `minimum` up to this, in the native unit, become this and are "
+        "flagged: predictions that fell slightly below what can be.",
+    )
+    background: str | None = Field(
+        None,
+        description="Code of pixels where the thing is absent. A layer without any such pixel is "
+        "refused: its background may be nodata, which means that nothing is known.",
+    )
+    background_is_nodata: bool = Field(
+        False, description="Is nodata the background? Then all nodata pixels get its code."
+    )
     date_format: str | None = Field(None, description="strptime format of a date.")
     required: bool = Field(True, description="Is a file without this column refused?")
     feature: bool = Field(True, description="Does it become a feature of the matrix?")
@@ -334,6 +374,7 @@ class Column(_Model):
     unit_evidence: Literal["verified", "assumed"] | None = None
     group: str | None = Field(None, description="Thematic group of the feature.")
     description: str
+    line: int | None = Field(None, exclude=True, description="Its line in columns.csv.")
 
     @model_validator(mode="after")
     def _consistent(self) -> "Column":
@@ -347,6 +388,12 @@ class Column(_Model):
             )
         if (self.other_unit is None) != (self.other_unit_below is None):
             raise ValueError("`other_unit` and `other_unit_below` go together")
+        if self.clip_below is not None and (
+            self.minimum is None or self.minimum >= self.clip_below
+        ):
+            raise ValueError("`clip_below` needs a `minimum` below it")
+        if self.background_is_nodata and self.background is None:
+            raise ValueError("`background_is_nodata` needs `background`, the code that it gets")
         if self.kind == "date" and not self.date_format:
             raise ValueError("a date column needs date_format")
         return self
@@ -465,6 +512,9 @@ class SourceSpec(_Model):
             raise ValueError(f"{CORRECTIONS_FILE} has entries of one id: {twice}")
         if (self.fuse.join == "backbone") != (self.sample is not None):
             raise ValueError("`sample` and `fuse: {join: backbone}` go together")
+        of_pixels = [c.name for c in self.columns if c.clip_below is not None or c.background]
+        if of_pixels and not self.is_raster:
+            raise ValueError(f"`clip_below` and `background` are of layers: {of_pixels}")
         if not self.is_raster and sum(t.compose == "rows" for t in self.tables.values()) != 1:
             raise ValueError("exactly one table composes `rows`")
         return self
@@ -514,7 +564,7 @@ class SourceSpec(_Model):
                 "id": id_,
                 "parts": {},
                 "tables": {name: whole["tables"][name] for name in tables},
-                "columns": [c for c in whole["columns"] if c["table"] in tables],
+                "columns": [c for c in self.columns if c.table in tables],
                 "corrections": [c for c in whole["corrections"] if c["table"] in tables],
                 "folder": self.folder,
             }
@@ -601,7 +651,8 @@ def _read_columns(path: Path, source_id: str) -> list[dict[str, object]]:
                     remedy="quote cells that hold a comma",
                 )
             filled = {k: v for k, v in row.items() if v not in ("", None)}
-            rows.append({k: tuple(v.split("|")) if k in lists else v for k, v in filled.items()})
+            row = {k: tuple(v.split("|")) if k in lists else v for k, v in filled.items()}
+            rows.append({**row, "line": number})
     return rows
 
 
