@@ -8,6 +8,7 @@ A folder `adapters/sources/<source_id>/` holds `source.yaml`, `columns.csv`, opt
 """
 
 import csv
+import datetime
 import functools
 import hashlib
 import itertools
@@ -15,7 +16,7 @@ import json
 import re
 from collections.abc import Iterable
 from decimal import Decimal
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Annotated, Literal
 
 import yaml
@@ -62,6 +63,19 @@ class Origin(_Model):
     licence: Licence
 
 
+class Stac(_Model):
+    """Items of a STAC API, or of a static catalogue, whose assets are the raw files."""
+
+    catalogue: str = Field(description="Address of the API's root or of a static catalogue.")
+    collection: str
+    assets: tuple[str, ...] = Field(min_length=1, description="Keys of the assets to fetch.")
+    bbox: tuple[float, float, float, float] | None = Field(
+        None, description="west, south, east, north in degrees: items that meet it."
+    )
+    start: datetime.date | None = Field(None, description="First day of the items.")
+    end: datetime.date | None = Field(None, description="Last day of the items.")
+
+
 class Access(_Model):
     """How its raw files are obtained."""
 
@@ -69,20 +83,46 @@ class Access(_Model):
     instructions: str = Field(
         description="What a person does to get the files, printed when they are missing."
     )
+    registration: bool = Field(False, description="Must a person register before downloading?")
     package: str | None = Field(
         None, description="PyPI package that ships the files (`kind: package`)."
     )
+    urls: dict[str, str] = Field(
+        default_factory=dict, description="File name -> its address (`kind: http`)."
+    )
+    stac: Stac | None = Field(None, description="Where to look (`kind: stac`).")
     sha256: dict[str, str] = Field(
         default_factory=dict,
-        description="Hash of each packaged file that the source was written for.",
+        description="Hash of each packaged or downloaded file that the source was written for.",
     )
+    max_size_change: float = Field(
+        0.5,
+        gt=0,
+        description="Largest change of the size of a file, or of all files together, against the "
+        "version in use, as a share of it, that needs no person's word.",
+    )
+
+    @model_validator(mode="after")
+    def _complete(self) -> "Access":
+        needs = {"package": "package", "http": "urls", "stac": "stac"}
+        for kind, field in needs.items():
+            if (self.kind == kind) != bool(getattr(self, field)):
+                raise ValueError(f"kind: {kind} and `{field}` go together")
+        for name in self.urls:
+            if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
+                raise ValueError(f"{name!r} is no file name inside of the source's folder")
+        return self
 
 
 class Poll(_Model):
     """How news of a new upstream version is noticed."""
 
-    by: Literal["inbox", "package_version", "etag", "last_modified", "listing"] = "inbox"
-    every_days: int = Field(30, ge=1)
+    by: Literal["inbox", "package_version", "etag", "last_modified", "listing"] = Field(
+        "inbox",
+        description="inbox, package_version: looked at all the time; etag, last_modified: the "
+        "server is asked by that header; listing: the items of the STAC catalogue are compared.",
+    )
+    every_days: float = Field(30, gt=0, description="How often a server is asked.")
 
 
 class Read(_Model):
@@ -469,6 +509,17 @@ class SourceSpec(_Model):
         (), description="Known errors of the publisher (`corrections.yaml`)."
     )
     folder: Path = Field(exclude=True)
+
+    @model_validator(mode="after")
+    def _can_be_polled(self) -> "SourceSpec":
+        ways = {"http": ("etag", "last_modified"), "stac": ("listing",)}
+        allowed = ways.get(self.access.kind, ("inbox", "package_version"))
+        if self.poll.by not in allowed:
+            raise ValueError(
+                f"access kind {self.access.kind} is polled by {' or '.join(allowed)}, "
+                f"not by {self.poll.by}"
+            )
+        return self
 
     @model_validator(mode="after")
     def _consistent(self) -> "SourceSpec":
