@@ -403,6 +403,7 @@ class Column(_Model):
         "p10",
         "p90",
         "p95",
+        "p99",
         "median",
         "share",
         "count",
