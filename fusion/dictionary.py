@@ -25,7 +25,7 @@ from fusion.inputs import Source
 
 SCHEMA_VERSION = 1
 MISSING = "NULL; flags.parquet says why where the reason is known"
-_IN_RANGE = ("value", "mean", "median", "p05", "p10", "p90", "p95")
+_IN_RANGE = ("value", "mean", "median", "p05", "p10", "p90", "p95", "p99")
 """Statistics that lie within the plausible range of what they are a statistic of."""
 
 
