@@ -245,9 +245,7 @@ def _refuse_headers(
         error = _header_error(spec, name, native, [one], unknown)
         refuse(error, ("columns", one[0].name))
     if spec.tables[name].extra_columns == "refuse" and unknown:
-        refuse(
-            _header_error(spec, name, native, [], unknown), ("tables", name, "extra_columns")
-        )
+        refuse(_header_error(spec, name, native, [], unknown), ("tables", name, "extra_columns"))
 
 
 def _plain(header: str) -> str:

@@ -97,15 +97,25 @@ class SettingsError(SoilmeldError):
 _collecting: ContextVar[list[SoilmeldError] | None] = ContextVar("collecting", default=None)
 
 
-def refuse(error: SoilmeldError) -> None:
+def refuse(error: SoilmeldError, spec_key: tuple[str, ...] = ()) -> None:
     """Raise an error; or put it down and go on, where all of them are asked for (`collected`).
 
     What follows a call must therefore leave the refused value out.
+
+    Args:
+        error: What is wrong.
+        spec_key: Where the specification says otherwise, if the error itself does not know.
     """
+    error.spec_key = error.spec_key or spec_key
     found = _collecting.get()
     if found is None:
         raise error
     found.append(error)
+
+
+def collecting() -> bool:
+    """Are all errors asked for?"""
+    return _collecting.get() is not None
 
 
 @contextlib.contextmanager

@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 
 from adapters.columns import canonical_unit
-from adapters.errors import ReadError, SpecError
+from adapters.errors import ReadError, SpecError, refuse
 from adapters.rules import FLAGS_SCHEMA, inside, no_flags, position_disagreement, swapped
 from adapters.spec import SourceSpec, Time
 from adapters.units import conversion
@@ -43,14 +43,18 @@ def locate(
         # Rows are named by the base table; the coordinates may stand in a table joined to it.
         home = spec.tables[spec.column(spec.space.x).table]
         base = str(table["row_ref"][0]).rsplit("#", 1)[0]
-        raise ReadError(
-            f"longitude and latitude are swapped: most rows lie outside {bounds}, and inside once "
-            "the two are exchanged",
-            source=spec.id,
-            file=" or ".join(home.files) if home.compose == "join" else base,
-            where=f"columns {spec.space.x}, {spec.space.y}",
-            samples=[f"{table['row_ref'][int(i)]}: {x[i]:g}, {y[i]:g}" for i in wrong],
-            remedy="exchange the two headers in the file, or `native` of the two in columns.csv",
+        refuse(
+            ReadError(
+                f"longitude and latitude are swapped: most rows lie outside {bounds}, and inside "
+                "once the two are exchanged",
+                source=spec.id,
+                file=" or ".join(home.files) if home.compose == "join" else base,
+                where=f"columns {spec.space.x}, {spec.space.y}",
+                samples=[f"{table['row_ref'][int(i)]}: {x[i]:g}, {y[i]:g}" for i in wrong],
+                remedy="exchange the two headers in the file, or `native` of the two in "
+                "columns.csv",
+                spec_key=("columns", spec.space.x),
+            )
         )
     known = np.isfinite(longitude) & np.isfinite(latitude)
     outside = known & ~inside(longitude, latitude, bounds)

@@ -21,9 +21,8 @@ import polars as pl
 from adapters.codebooks import codebook
 from adapters.columns import ColumnRecord, canonical_unit, column_range, convert, record
 from adapters.correcting import correct_layer
-from adapters.correcting import correct_layer
 from adapters.crs import require_same_crs
-from adapters.errors import CodebookError, ReadError
+from adapters.errors import CodebookError, ReadError, SoilmeldError, refuse
 from adapters.readers import matching, refuse_web_page, table_files
 from adapters.readers.netcdf import open_variable
 from adapters.readers.raster import Grid, open_band
@@ -99,24 +98,23 @@ def standardise_layers(
     try:
         folder = raw.open(settings)
         for name in spec.tables:
-            table_files(spec, name, raw.files)
+            try:
+                table_files(spec, name, raw.files)
+            except SoilmeldError as error:
+                refuse(error)
         rows, flags, records = [], [], []
         for column in spec.columns:
-            by = convert(spec, column) if column.kind == "numeric" else None
+            try:
+                by = convert(spec, column) if column.kind == "numeric" else None
+                written, flagged = _column(spec, column, raw, folder, part, settings)
+            except SoilmeldError as error:
+                refuse(error, ("columns", column.name))
+                continue
             records.append(record(spec, column, by))
-            with contextlib.ExitStack() as stack:
-                layers = _layers(spec, column, raw, folder, stack)
-                for element, (row_ref, grid) in enumerate(layers):
-                    suffix = f"_{element}" if len(layers) > 1 else ""
-                    out = part / f"{column.name}{suffix}.tif"
-                    if raw.origin != "synthetic":
-                        file = row_ref.partition("#")[0]
-                        grid, corrected = correct_layer(spec, column, file, row_ref, grid)
-                        flags += corrected
-                    row, flagged = _rewrite(spec, column, row_ref, grid, out, settings)
-                    path = (final / out.name).relative_to(settings.data_root).as_posix()
-                    rows.append({**row, "element": element, "origin": raw.origin, "path": path})
-                    flags += flagged
+            flags += flagged
+            for row in written:
+                path = (final / row["path"]).relative_to(settings.data_root).as_posix()
+                rows.append({**row, "path": path})
         final.parent.mkdir(parents=True, exist_ok=True)
         if final.is_dir():
             # The version names all that the pixels depend on: what is there is the same.
@@ -131,6 +129,26 @@ def standardise_layers(
         pl.DataFrame(flags, schema=FLAGS_SCHEMA, orient="row"),
         records,
     )
+
+
+def _column(
+    spec: SourceSpec, column: Column, raw: object, folder: Path, part: Path, settings: Settings
+) -> tuple[list[dict[str, object]], list[tuple[object, ...]]]:
+    """Write the layers of one column: their rows, `path` being the name in `part`, and flags."""
+    rows, flags = [], []
+    with contextlib.ExitStack() as stack:
+        layers = _layers(spec, column, raw, folder, stack)
+        for element, (row_ref, grid) in enumerate(layers):
+            suffix = f"_{element}" if len(layers) > 1 else ""
+            out = part / f"{column.name}{suffix}.tif"
+            if raw.origin != "synthetic":
+                file = row_ref.partition("#")[0]
+                grid, corrected = correct_layer(spec, column, file, row_ref, grid)
+                flags += corrected
+            row, flagged = _rewrite(spec, column, row_ref, grid, out, settings)
+            rows.append({**row, "element": element, "origin": raw.origin, "path": out.name})
+            flags += flagged
+    return rows, flags
 
 
 def _layers(

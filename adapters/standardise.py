@@ -15,7 +15,7 @@ import polars as pl
 from adapters.archive import RawVersion
 from adapters.columns import ColumnRecord, Parsed, match_headers, parse_table
 from adapters.correcting import correct_table
-from adapters.errors import ReadError, SpecError
+from adapters.errors import ReadError, SoilmeldError, SpecError, refuse
 from adapters.place import locate, sink, when
 from adapters.readers import NativeTable, read_table, table_files
 from adapters.rules import FLAGS_SCHEMA, depth_order, no_flags, texture_sum
@@ -247,13 +247,22 @@ def _texts(spec: SourceSpec, name: str, native: NativeTable) -> pl.DataFrame:
 
 def _parse(spec: SourceSpec, name: str, raw: RawVersion, folder: Path) -> Parsed:
     """All files of one native table, one below the other."""
-    natives = [read_table(spec, name, folder, f) for f in table_files(spec, name, raw.files)]
-    for native in natives:
-        _require_crs(spec, name, native)
-    flags = [no_flags()]
-    if raw.origin != "synthetic":
-        corrected = [correct_table(spec, name, native) for native in natives]
-        natives, flags = [n for n, _ in corrected], [no_flags(), *(f for _, f in corrected)]
+    natives, flags = [], [no_flags()]
+    try:
+        files = table_files(spec, name, raw.files)
+    except SoilmeldError as error:
+        refuse(error)
+        files = []
+    for file in files:
+        try:
+            native = read_table(spec, name, folder, file)
+            _require_crs(spec, name, native)
+            if raw.origin != "synthetic":
+                native, corrected = correct_table(spec, name, native)
+                flags.append(corrected)
+            natives.append(native)
+        except SoilmeldError as error:
+            refuse(error, ("tables", name, "read"))
     if not natives:
         absent = spec.tables[name].model_copy(update={"read": Read(reader="csv")})
         natives = [_no_rows(spec, name, absent)]
@@ -314,7 +323,7 @@ def _composed(spec: SourceSpec, parsed: dict[str, Parsed]) -> tuple[pl.DataFrame
             )
         if compose == "join":
             _require_single(spec, name, part.table, on)
-            right = part.table
+            right = part.table.unique(on, keep="first", maintain_order=True)
         else:
             repeats = _repeats(spec.tables[name], part.table)
             part = dataclasses.replace(part, flags=pl.concat([part.flags, repeats]))
@@ -331,7 +340,8 @@ def _composed(spec: SourceSpec, parsed: dict[str, Parsed]) -> tuple[pl.DataFrame
 def _require_single(spec: SourceSpec, name: str, table: pl.DataFrame, on: list[str]) -> None:
     twice = table.drop_nulls(on).filter(pl.struct(on).is_duplicated())
     if twice.height:
-        raise _key_error(spec, f"table {name} has a key more than once", twice, on)
+        what = f"table {name} has a key more than once"
+        refuse(_key_error(spec, what, twice, on), ("tables", name, "on"))
 
 
 def _require_keys(spec: SourceSpec, table: pl.DataFrame) -> None:
@@ -340,10 +350,10 @@ def _require_keys(spec: SourceSpec, table: pl.DataFrame) -> None:
         return
     without = table.filter(pl.all_horizontal(pl.col(keys).is_null()))
     if without.height:
-        raise _key_error(spec, "rows without a key", without, keys)
+        refuse(_key_error(spec, "rows without a key", without, keys), ("keys",))
     twice = table.filter(pl.struct(keys).is_duplicated())
     if twice.height:
-        raise _key_error(spec, "a key stands more than once", twice, keys)
+        refuse(_key_error(spec, "a key stands more than once", twice, keys), ("keys",))
 
 
 def _key_error(spec: SourceSpec, what: str, rows: pl.DataFrame, keys: list[str]) -> ReadError:
