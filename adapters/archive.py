@@ -16,7 +16,6 @@ anywhere leaves at worst objects that nothing points to; the next `ingest` finds
     <source>/quarantine/<version>.json   refused version and the reasons
 """
 
-import fnmatch
 import hashlib
 import json
 import os
@@ -26,13 +25,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, distribution
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel, ValidationError
 
 from adapters.errors import ArchiveError
-from adapters.readers import is_web_page
+from adapters.readers import fits, is_web_page
 from adapters.settings import Settings
 from adapters.spec import SourceSpec
 from adapters.truncation import truncated
@@ -321,26 +320,19 @@ def _packaged(spec: SourceSpec) -> tuple[Path, dict[str, str]]:
 
 def _matching(spec: SourceSpec, names: Iterable[str]) -> list[str]:
     names = list(names)
-    patterns = [p.lower() for table in spec.tables.values() for p in table.files]
-    main = [n for n in names if _wanted(n, patterns)]
+    patterns = [p for table in spec.tables.values() for p in table.files]
+    main = [n for n in names if fits(n, patterns)]
     stems = {n.lower().rsplit(".", 1)[0] for n in main}
+    stems |= {n.lower() for n in main}
     sides = [
         n for n in names if any(n.lower() == stem + side for stem in stems for side in _SIDE_FILES)
     ]
     return sorted({*main, *sides})
 
 
-def _wanted(name: str, patterns: Iterable[str]) -> bool:
-    lower = name.lower()
-    return any(
-        fnmatch.fnmatchcase(lower, p) or fnmatch.fnmatchcase(PurePosixPath(lower).name, p)
-        for p in patterns
-    )
-
-
 def _require(spec: SourceSpec, names: Sequence[str], present: Sequence[Path]) -> None:
     for table_id, table in spec.tables.items():
-        if table.required and not any(_wanted(n, [p.lower() for p in table.files]) for n in names):
+        if table.required and not any(fits(n, table.files) for n in names):
             raise ArchiveError(
                 f"no file for table {table_id!r}",
                 source=spec.id,
@@ -384,17 +376,12 @@ def _covered(spec: SourceSpec, name: str, yours: Sequence[str]) -> bool:
 
 
 def _matching_table(files: Sequence[str], names: Sequence[str]) -> list[str]:
-    patterns = [f.lower() for f in files]
-    stems = {n.lower().rsplit(".", 1)[0] for n in names if _wanted(n, patterns)}
-    return [n for n in names if _wanted(n, patterns) or n.lower().rsplit(".", 1)[0] in stems]
+    stems = {n.lower().rsplit(".", 1)[0] for n in names if fits(n, files)}
+    return [n for n in names if fits(n, files) or n.lower().rsplit(".", 1)[0] in stems]
 
 
 def _complete(spec: SourceSpec, names: Sequence[str]) -> bool:
-    return all(
-        any(_wanted(n, [p.lower() for p in t.files]) for n in names)
-        for t in spec.tables.values()
-        if t.required
-    )
+    return all(any(fits(n, t.files) for n in names) for t in spec.tables.values() if t.required)
 
 
 def _suspicion(path: Path) -> str | None:
@@ -402,7 +389,9 @@ def _suspicion(path: Path) -> str | None:
     with path.open("rb") as handle:
         head = handle.read(4096)
     if not head:
-        return f"{path.name} is empty"
+        # ArcInfo leaves an empty log beside the files of a binary grid.
+        in_grid = path.suffix != ".adf" and path.with_name("hdr.adf").is_file()
+        return None if in_grid else f"{path.name} is empty"
     suffix = path.suffix.lower()
     if suffix not in (".html", ".htm") and is_web_page(head):
         return f"{path.name} is a web page (a login or error page?), not {suffix} data"

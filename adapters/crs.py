@@ -3,6 +3,8 @@
 Belongs here: telling whether two CRS place things at the same spot. Never here: transforming data.
 """
 
+from pathlib import Path
+
 import numpy as np
 
 from adapters.errors import ReadError
@@ -10,6 +12,45 @@ from adapters.spec import SourceSpec
 
 # Names, codes and axis order of one CRS differ from writer to writer; places do not.
 _SAME_WITHIN_M = 1.0
+
+
+def without_place(crs: str) -> bool:
+    """Does a CRS name axes and units alone, as a local or engineering one does?"""
+    from pyproj import CRS
+    from pyproj.exceptions import CRSError
+
+    try:
+        return CRS.from_user_input(crs).is_engineering
+    except CRSError:
+        return False
+
+
+def refuse_unread_projection(spec: SourceSpec, path: Path, file: str) -> None:
+    """Refuse a projection file that says something from which no CRS came.
+
+    Args:
+        spec: The source.
+        path: The data, opened without a CRS: a file with its `.prj`, or the folder of an ESRI
+            binary grid with its `prj.adf`.
+        file: Its name, for messages.
+
+    Raises:
+        ReadError: There is such a file and it is not blank.
+    """
+    wanted = "prj.adf" if path.is_dir() else f"{path.stem}.prj".casefold()
+    for side in path.iterdir() if path.is_dir() else path.parent.iterdir():
+        if side.name.casefold() != wanted:
+            continue
+        if said := side.read_bytes().decode("latin-1").strip():
+            raise ReadError(
+                "its projection file holds no CRS that PROJ knows",
+                source=spec.id,
+                file=file,
+                where=side.name,
+                samples=[said[:80]],
+                remedy="fetch the file again; if the CRS that source.yaml declares is the right "
+                f"one, take {side.name} away",
+            )
 
 
 def require_same_crs(

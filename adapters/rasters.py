@@ -23,12 +23,12 @@ from adapters.columns import ColumnRecord, canonical_unit, column_range, convert
 from adapters.correcting import correct_layer
 from adapters.crs import require_same_crs
 from adapters.errors import CodebookError, ReadError, SoilmeldError, refuse
-from adapters.readers import matching, refuse_web_page, table_files
+from adapters.readers import is_glob, layer_files, refuse_web_page, table_files
 from adapters.readers.netcdf import open_variable
-from adapters.readers.raster import Grid, open_band
+from adapters.readers.raster import Grid, open_band, open_mosaic
 from adapters.rules import FLAGS_SCHEMA
 from adapters.settings import Settings
-from adapters.spec import Column, SourceSpec
+from adapters.spec import Column, SourceSpec, expand_braces
 
 _TILE = 512
 # Cells of one strip: 16 M float64 are 128 MB.
@@ -67,6 +67,7 @@ class _Tally:
     worst: float = np.nan
     unknown: int = 0
     code: float = np.nan
+    lacking: str = ""
 
     def add(self, values: np.ndarray) -> None:
         known = values[np.isfinite(values)]
@@ -157,12 +158,13 @@ def _layers(
     """(row_ref, grid) of every element of a column; none where it is optional and absent."""
     read = spec.tables[column.table].read
     found: list[tuple[str, Grid]] = []
-    for native in column.natives:
+    spellings = zip(column.natives, *map(expand_braces, column.aliases), strict=False)
+    for native, *others in spellings:
         pattern, _, part = native.partition("#")
-        files = matching(raw.files, [pattern])
+        files = layer_files(raw.files, [pattern, *(o.partition("#")[0] for o in others)])
         if not files and not column.required:
             return []
-        if len(files) != 1:
+        if len(files) != 1 and not (files and is_glob(pattern)):
             raise ReadError(
                 f"{len(files) or 'no'} files for layer {native!r}",
                 source=spec.id,
@@ -171,21 +173,31 @@ def _layers(
                 remedy=f"put the file into data/raw/{spec.source}/, or correct native of column "
                 f"{column.name} in line {spec.columns.index(column) + 2} of columns.csv",
             )
-        file = files[0]
-        path = folder / file
-        if path.stat().st_size == 0:
-            raise ReadError(
-                "the file is empty", source=spec.id, file=file, remedy="fetch the file again"
-            )
-        refuse_web_page(spec.id, file, path)
-        row_ref = f"{file}#{part}" if part else file
+        paths = [(file, folder / file) for file in files]
+        for file, path in paths:
+            _refuse_no_raster(spec, file, path)
+        file, path = paths[0]
+        place = pattern if len(files) > 1 else file
+        row_ref = f"{place}#{part}" if part else place
         if read.reader == "netcdf":
             as_array = column.axis is not None and len(column.natives) == 1
             opened = open_variable(spec, read, path, file, part, as_array)
             found += [(row_ref, grid) for grid in stack.enter_context(opened)]
+        elif len(files) > 1:
+            found.append((row_ref, stack.enter_context(open_mosaic(spec, read, paths, part))))
         else:
             found.append((row_ref, stack.enter_context(open_band(spec, read, path, file, part))))
     return found
+
+
+def _refuse_no_raster(spec: SourceSpec, file: str, path: Path) -> None:
+    if path.is_dir():  # an ESRI binary grid
+        return
+    if path.stat().st_size == 0:
+        raise ReadError(
+            "the file is empty", source=spec.id, file=file, remedy="fetch the file again"
+        )
+    refuse_web_page(spec.id, file, path)
 
 
 def _rewrite(
@@ -222,7 +234,7 @@ def _rewrite(
     }
     with rasterio.open(out, "w", **profile) as target:
         for start, stop in _strips(grid):
-            values = _canonical(spec, column, row_ref, grid.rows(start, stop), tally)
+            values = _canonical(spec, column, row_ref, grid, grid.rows(start, stop), tally)
             tally.add(values)
             if not numeric:
                 values = np.where(np.isfinite(values), values, _NO_CODE)
@@ -252,7 +264,7 @@ def _rewrite(
         detail = f"{tally.refused} of {cells} pixels outside {low:g} to {high:g} {said}"
         flags.append((row_ref, column.name, "out_of_range", None, tally.worst, detail))
     if tally.unknown:
-        detail = f"{tally.unknown} of {cells} pixels not in codebook {column.codebook}"
+        detail = f"{tally.unknown} of {cells} pixels not in {tally.lacking}"
         flags.append((row_ref, column.name, "code_unknown", f"{tally.code:g}", None, detail))
     return row, flags
 
@@ -264,16 +276,17 @@ def _strips(grid: Grid) -> Iterator[tuple[int, int]]:
 
 
 def _canonical(
-    spec: SourceSpec, column: Column, row_ref: str, values: np.ndarray, tally: _Tally
+    spec: SourceSpec, column: Column, row_ref: str, grid: Grid, values: np.ndarray, tally: _Tally
 ) -> np.ndarray:
     """One strip in the canonical unit, NaN where there is no ordinary value."""
     read = spec.tables[column.table].read
     values[~np.isfinite(values)] = np.nan
     for token in (*read.missing, *column.missing):
         if token:
-            values[values == _token(spec, column, token)] = np.nan
+            # Pixels of 32 bits hold what a person writes with 16 digits to the seventh alone.
+            values[np.isclose(values, _token(spec, column, token), rtol=1e-6, atol=0)] = np.nan
     if column.kind != "numeric":
-        return _known_codes(spec, column, row_ref, values, tally)
+        return _known_codes(spec, column, row_ref, grid, values, tally)
     converted = convert(spec, column).array(values)
     own = column.minimum is not None or column.maximum is not None
     low, high, _ = column_range(column)
@@ -305,7 +318,7 @@ def _token(spec: SourceSpec, column: Column, token: str) -> float:
 
 
 def _known_codes(
-    spec: SourceSpec, column: Column, row_ref: str, values: np.ndarray, tally: _Tally
+    spec: SourceSpec, column: Column, row_ref: str, grid: Grid, values: np.ndarray, tally: _Tally
 ) -> np.ndarray:
     present = np.unique(values[np.isfinite(values)])
     if (broken := present[present != np.round(present)]).size:
@@ -317,17 +330,21 @@ def _known_codes(
             remedy="make the column numeric with a unit, or correct native in columns.csv",
         )
     book = codebook(str(column.codebook), spec.folder) if column.kind == "categorical" else None
-    if book is None or book.is_open:
+    if book is None:
         return values
-    _, foreign = book.normalise(pl.Series(present.astype(np.int64)))
-    unknown = present[foreign.to_numpy()].tolist()
+    foreign = np.zeros(len(present), dtype=bool)
+    lacking = f"codebook {column.codebook}"
+    if not book.is_open:
+        foreign = book.normalise(pl.Series(present.astype(np.int64)))[1].to_numpy()
+    if grid.codes is not None and not foreign.any():
+        foreign, lacking = ~np.isin(present, list(grid.codes)), "the file's own table of values"
+    unknown = present[foreign].tolist()
     if not unknown:
         return values
     count = int(np.isin(values, unknown).sum())
     if column.unknown_code == "refuse":
         raise CodebookError(
-            f"column {column.name}: {count} pixels hold codes that codebook {column.codebook} "
-            "lacks",
+            f"column {column.name}: {count} pixels hold codes that {lacking} lacks",
             source=spec.id,
             file=row_ref,
             samples=[int(c) for c in unknown],
@@ -335,7 +352,7 @@ def _known_codes(
             f"unknown_code to flag in line {spec.columns.index(column) + 2} of columns.csv",
         )
     tally.unknown += count
-    tally.code = unknown[0]
+    tally.code, tally.lacking = unknown[0], lacking
     return np.where(np.isin(values, unknown), np.nan, values)
 
 

@@ -55,18 +55,41 @@ class NativeTable:
         return (self.place + "#" + self.rows.cast(pl.String)).alias("row_ref")
 
 
+def fits(name: str, patterns: Iterable[str]) -> bool:
+    """Does a file's name, or the end of its path, match any of the patterns, without case?"""
+    parts = PurePosixPath(name.casefold()).parts
+    ends = ["/".join(parts[i:]) for i in range(len(parts))]
+    wanted = [p.casefold() for p in patterns]
+    return any(fnmatch.fnmatchcase(end, pattern) for end in ends for pattern in wanted)
+
+
 def matching(files: Iterable["RawFile"], patterns: Iterable[str]) -> list[str]:
     """Names of the raw files that match any of the patterns, without case, sorted."""
-    wanted = [p.casefold() for p in patterns]
-    return sorted(
-        f.name
-        for f in files
-        if any(
-            fnmatch.fnmatchcase(name, pattern)
-            for name in (f.name.casefold(), PurePosixPath(f.name.casefold()).name)
-            for pattern in wanted
-        )
-    )
+    patterns = list(patterns)
+    return sorted(f.name for f in files if fits(f.name, patterns))
+
+
+def is_glob(native: str) -> bool:
+    """Does the name of a layer stand for several files, one for each country or tile?"""
+    return any(mark in native for mark in "*?[")
+
+
+def layer_files(files: Iterable["RawFile"], natives: Iterable[str]) -> list[str]:
+    """Names of the files, and of the folders of ESRI binary grids, that hold a layer, sorted.
+
+    A native that ends with a slash names such a folder: the one that holds its `hdr.adf`.
+    """
+    natives = list(natives)
+    names = [f.name for f in files]
+    folders = {
+        PurePosixPath(name).parent.as_posix()
+        for native in natives
+        if native.endswith("/")
+        for name in names
+        if fits(name, [f"{native}hdr.adf"])
+    }
+    plain = [native for native in natives if not native.endswith("/")]
+    return sorted({*folders, *(name for name in names if fits(name, plain))})
 
 
 def read_table(spec: SourceSpec, name: str, folder: Path, file: str) -> NativeTable:

@@ -1,19 +1,25 @@
 """Grids that GDAL reads: GeoTIFF, ESRI ASCII and binary grid, IDRISI.
 
-Belongs here: opening a band and reading it strip by strip, nodata and scaling as the file says.
+Belongs here: opening a band and reading it strip by strip, nodata and scaling as the file says,
+and several files as one layer.
 Never here: units, plausible ranges, writing.
 """
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from rasterio.transform import Affine
 
+from adapters.crs import refuse_unread_projection, require_same_crs, without_place
 from adapters.errors import ReadError
 from adapters.spec import Read, SourceSpec
+
+# Corners of aligned grids differ by what is lost in printing them, cells of other grids by more.
+_ALIGNED = 0.01
+_SAME_CELL = 1e-6
 
 
 @dataclass(frozen=True)
@@ -29,6 +35,7 @@ class Grid:
         nodata: Stored value that the file says means nodata.
         scale: What the file says stored values are to be multiplied by; `rows` has done it.
         offset: What it says is added then.
+        codes: Values that the value attribute table beside the file lists, if there is one.
     """
 
     crs: str | None
@@ -39,6 +46,7 @@ class Grid:
     nodata: float | None = None
     scale: float = 1.0
     offset: float = 0.0
+    codes: frozenset[int] | None = None
 
 
 @contextlib.contextmanager
@@ -96,7 +104,7 @@ def open_band(spec: SourceSpec, read: Read, path: Path, file: str, band: str) ->
             return values * scale + offset
 
         yield Grid(
-            source.crs.to_wkt() if source.crs else None,
+            _stated_crs(spec, path, file, source),
             source.transform,
             source.height,
             source.width,
@@ -104,7 +112,132 @@ def open_band(spec: SourceSpec, read: Read, path: Path, file: str, band: str) ->
             nodata,
             scale,
             offset,
+            _listed_codes(spec, path, file),
         )
+
+
+@contextlib.contextmanager
+def open_mosaic(
+    spec: SourceSpec, read: Read, files: Sequence[tuple[str, Path]], band: str
+) -> Iterator[Grid]:
+    """Open several files as one layer; where they overlap, the first by name that knows a value.
+
+    Args:
+        spec: The source.
+        read: How its table is read.
+        files: Name and path of each.
+        band: As for `open_band`.
+
+    Raises:
+        ReadError: A file is broken, or is in another CRS, has other cells or lies between the
+            cells of the first.
+    """
+    with contextlib.ExitStack() as stack:
+        parts = [stack.enter_context(open_band(spec, read, path, f, band)) for f, path in files]
+        names = [file for file, _ in files]
+        first = parts[0]
+        for name, part in zip(names, parts, strict=True):
+            _require_aligned(spec, (names[0], first), (name, part))
+        across, down = first.transform.a, first.transform.e
+        west = min(part.transform.c for part in parts)
+        north = max(part.transform.f for part in parts)
+        # Column and row of the whole where each part begins.
+        begins = [
+            (round((part.transform.c - west) / across), round((part.transform.f - north) / down))
+            for part in parts
+        ]
+        width = max(x + part.width for (x, _), part in zip(begins, parts, strict=True))
+        height = max(y + part.height for (_, y), part in zip(begins, parts, strict=True))
+
+        def rows(start: int, stop: int) -> np.ndarray:
+            whole = np.full((stop - start, width), np.nan)
+            for (x, y), part in zip(begins, parts, strict=True):
+                top, bottom = max(start, y), min(stop, y + part.height)
+                if top >= bottom:
+                    continue
+                under = whole[top - start : bottom - start, x : x + part.width]
+                np.copyto(under, part.rows(top - y, bottom - y), where=np.isnan(under))
+            return whole
+
+        transform = Affine(across, 0, west, 0, down, north)
+        listed = [part.codes for part in parts if part.codes is not None]
+        codes = frozenset().union(*listed) if len(listed) == len(parts) else None
+        yield Grid(first.crs, transform, height, width, rows, codes=codes)
+
+
+def _require_aligned(spec: SourceSpec, first: tuple[str, Grid], other: tuple[str, Grid]) -> None:
+    from rasterio.transform import array_bounds
+
+    (name, grid), (file, part) = first, other
+    said = f"is one layer with {name}, but"
+    if (grid.crs is None) != (part.crs is None):
+        raise ReadError(
+            f"{said} only one of the two states its CRS",
+            source=spec.id,
+            file=file,
+            remedy="fetch the side files (.prj, .tfw) of both again",
+        )
+    if grid.crs and part.crs != grid.crs:
+        bounds = array_bounds(part.height, part.width, part.transform)
+        require_same_crs(spec, file, grid.crs, part.crs, bounds)
+    cells = [(g.transform.a, g.transform.e) for g in (grid, part)]
+    if not np.allclose(*cells, rtol=_SAME_CELL, atol=0):
+        raise ReadError(
+            f"{said} its cells have another size",
+            source=spec.id,
+            file=file,
+            samples=[f"{abs(x):g} x {abs(y):g}" for x, y in cells],
+            remedy="files of one layer must have one resolution: take the other files away, or "
+            "give each resolution its own column in columns.csv",
+        )
+    steps = (
+        (part.transform.c - grid.transform.c) / grid.transform.a,
+        (part.transform.f - grid.transform.f) / grid.transform.e,
+    )
+    if max(abs(step - round(step)) for step in steps) > _ALIGNED:
+        raise ReadError(
+            f"{said} its cells lie between those of it",
+            source=spec.id,
+            file=file,
+            samples=[f"{step:.3f} cells away" for step in steps],
+            remedy="files of one layer must share a grid: warp them to one with the publisher's "
+            "tool first",
+        )
+
+
+def _stated_crs(spec: SourceSpec, path: Path, file: str, source: object) -> str | None:
+    """WKT of the CRS that a raster or its side file states."""
+    wkt = source.crs.to_wkt() if source.crs else None
+    # IDRISI's `plane` and its like name units and axes, and no place on Earth.
+    if wkt is None or without_place(wkt):
+        refuse_unread_projection(spec, path, file)
+        return None
+    return wkt
+
+
+def _listed_codes(spec: SourceSpec, path: Path, file: str) -> frozenset[int] | None:
+    """Column VALUE of the `.vat.dbf` that ArcGIS writes beside a raster of classes."""
+    import pyogrio.raw
+    from pyogrio.errors import DataLayerError, DataSourceError
+
+    wanted = {f"{path.name}.vat.dbf".casefold(), f"{path.stem}.vat.dbf".casefold()}
+    for side in path.parent.iterdir():
+        if side.name.casefold() not in wanted:
+            continue
+        try:
+            _, table = pyogrio.raw.read_arrow(side, read_geometry=False)
+            column = next(n for n in table.column_names if n.casefold() == "value")
+        except (DataSourceError, DataLayerError, StopIteration) as error:
+            raise ReadError(
+                "its value attribute table cannot be read, or has no column VALUE",
+                source=spec.id,
+                file=file,
+                where=side.name,
+                samples=[error] if str(error) else table.column_names,
+                remedy=f"fetch {side.name} again, or take it away",
+            ) from error
+        return frozenset(int(v) for v in table[column].to_pylist() if v is not None)
+    return None
 
 
 def _broken(spec: SourceSpec, file: str, band: str, error: Exception) -> ReadError:

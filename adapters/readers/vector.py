@@ -9,6 +9,7 @@ from pathlib import Path
 
 import polars as pl
 
+from adapters.crs import refuse_unread_projection, without_place
 from adapters.errors import ReadError
 from adapters.readers import NativeTable, as_text
 from adapters.spec import SourceSpec
@@ -57,14 +58,17 @@ def read_vector(spec: SourceSpec, name: str, path: Path, file: str) -> NativeTab
         ) from error
     frame = pl.DataFrame(pl.from_arrow(arrow))
     geometry = None
+    crs = None if meta["crs"] and without_place(meta["crs"]) else meta["crs"]
     if read.reader == "vector":
         shape = meta["geometry_name"] or "wkb_geometry"
         geometry = frame[shape].ext.storage().alias("geometry")
         frame = frame.drop(shape)
+        if crs is None:
+            refuse_unread_projection(spec, path, file)
     headers = tuple(frame.columns)
     cells = as_text(frame).rename({h: str(i) for i, h in enumerate(headers)})
     cells = cells.with_columns(
         pl.when(pl.col(c).str.strip_chars() != "").then(pl.col(c)) for c in cells.columns
     )
     rows = pl.Series("row", range(1, frame.height + 1), dtype=pl.Int64)
-    return NativeTable(file, headers, cells, rows, geometry, meta["crs"])
+    return NativeTable(file, headers, cells, rows, geometry, crs)
