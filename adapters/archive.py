@@ -141,7 +141,7 @@ def ingest(spec: SourceSpec, settings: Settings) -> RawVersion | None:
         return candidate(spec, settings)
     files = {name: names[name] for name in chosen}
     version = _version_id(files, origin, group)
-    if faults := [fault for name in files if (fault := _suspicion(base / name))]:
+    if faults := [fault for name in files if (fault := suspicion(base / name))]:
         quarantine(spec, version, faults, settings)
         raise ArchiveError(
             faults[0],
@@ -253,7 +253,7 @@ def unused(spec: SourceSpec, settings: Settings) -> list[str]:
         for p in sorted(inbox.rglob("*"))
         if p.is_file() and p.name != ORIGIN_FILE
     ]
-    return sorted(set(present) - set(_matching(spec, present)))
+    return sorted(set(present) - set(of_tables(spec, present)))
 
 
 def _lying(
@@ -263,7 +263,7 @@ def _lying(
     inbox = settings.raw / spec.id
     present = [p for p in sorted(inbox.rglob("*")) if p.is_file() and p.name != ORIGIN_FILE]
     if present:
-        names = _matching(spec, [p.relative_to(inbox).as_posix() for p in present])
+        names = of_tables(spec, [p.relative_to(inbox).as_posix() for p in present])
         hashes = _hashes(spec, inbox, names, settings)
         _require(spec, names, present)
         return inbox, hashes, *_declared(spec, inbox / ORIGIN_FILE)
@@ -303,7 +303,7 @@ def _packaged(spec: SourceSpec) -> tuple[Path, dict[str, str]]:
             remedy=f"pip install {package}",
         ) from error
     base = Path(str(shipped.locate_file("")))
-    names = _matching(spec, sorted(str(f) for f in shipped.files or ()))
+    names = of_tables(spec, sorted(str(f) for f in shipped.files or ()))
     _require(spec, names, [])
     hashes = {name: _sha256(base / name) for name in names}
     for name, pinned in spec.access.sha256.items():
@@ -318,7 +318,8 @@ def _packaged(spec: SourceSpec) -> tuple[Path, dict[str, str]]:
     return base, hashes
 
 
-def _matching(spec: SourceSpec, names: Iterable[str]) -> list[str]:
+def of_tables(spec: SourceSpec, names: Iterable[str]) -> list[str]:
+    """Names of the files that some table expects, and of the files that belong to these."""
     names = list(names)
     patterns = [p for table in spec.tables.values() for p in table.files]
     main = [n for n in names if fits(n, patterns)]
@@ -384,7 +385,7 @@ def _complete(spec: SourceSpec, names: Sequence[str]) -> bool:
     return all(any(fits(n, t.files) for n in names) for t in spec.tables.values() if t.required)
 
 
-def _suspicion(path: Path) -> str | None:
+def suspicion(path: Path) -> str | None:
     """Why a file cannot be what its name says; None where nothing speaks against it."""
     with path.open("rb") as handle:
         head = handle.read(4096)
