@@ -10,7 +10,8 @@ import numpy as np
 import polars as pl
 from pyproj import CRS, Transformer
 
-from adapters.spec import DepthOrder, PositionCheck, TextureSum
+from adapters.errors import ReadError
+from adapters.spec import DepthOrder, PositionCheck, RepeatedRows, TextureSum
 
 FLAGS_SCHEMA = {
     "row_ref": pl.String,
@@ -92,6 +93,47 @@ def depth_order(
             (overlap, "depth_overlap", "begins above the bottom of a horizon over it"),
         )
     )
+
+
+def repeated_rows(table: pl.DataFrame, rule: RepeatedRows, source: str) -> pl.DataFrame:
+    """Rows that repeat another row, where both are there.
+
+    Args:
+        table: With `row_ref` and the rule's columns.
+        rule: Which rows repeat which, and in what they must agree.
+        source: Source id, for the message.
+
+    Raises:
+        ReadError: A row and the one that it is said to repeat disagree: they are two.
+    """
+    rows = table.select("row_ref", *rule.same, here=pl.col(rule.column).cast(pl.String))
+    pairs = (
+        rows.with_columns(counts=pl.col("here").replace_strict(rule.repeats, default=None))
+        .drop_nulls("counts")
+        .join(rows, left_on="counts", right_on="here", suffix="_first")
+    )
+    agree = pl.all_horizontal(pl.col(c).eq_missing(pl.col(f"{c}_first")) for c in rule.same)
+    if (apart := pairs.filter(~agree)).height:
+        raise ReadError(
+            f"rows that are said to repeat others differ in {', '.join(rule.same)}",
+            source=source,
+            where=rule.column,
+            samples=[
+                f"{here} at {ref}, {counts} at {first}"
+                for here, ref, counts, first in apart.select(
+                    "here", "row_ref", "counts", "row_ref_first"
+                ).iter_rows()
+            ],
+            remedy="correct `repeats` of the rule repeated_rows in source.yaml, or the file",
+        )
+    return pairs.select(
+        "row_ref",
+        column=pl.lit(None, pl.String),
+        flag=pl.lit("duplicate"),
+        raw="here",
+        value=pl.lit(None, pl.Float64),
+        detail=pl.format(f"repeats {rule.column} {{}} at {{}}", "counts", "row_ref_first"),
+    ).cast(FLAGS_SCHEMA)
 
 
 def position_disagreement(

@@ -311,8 +311,8 @@ class Fuse(_Model):
     )
     survey: str | None = Field(
         None,
-        description="`join: key`: the survey (`sample.survey`) whose samples alone are met. Without "
-        "it a key such as `site` meets every visit to the site, in whatever year.",
+        description="`join: key`: the survey (`sample.survey`) whose samples alone are met; "
+        "without it a key such as `site` meets every visit to the site, in whatever year.",
     )
     max_distance_m: float | None = Field(None, gt=0)
     resampling: Literal["nearest", "bilinear"] = "nearest"
@@ -553,6 +553,13 @@ class SourceSpec(_Model):
             "time": [self.time.date] if self.time.date else [],
             "sample": [self.sample.site] if self.sample and self.sample.site else [],
             "tables.on": list(itertools.chain.from_iterable(t.on for t in self.tables.values())),
+            "fuse.key": list(self.fuse.key),
+            "rules": [
+                name
+                for rule in self.rules
+                if isinstance(rule, RepeatedRows)
+                for name in (rule.column, *rule.same)
+            ],
         }
         for place, wanted in said.items():
             if unknown := [c for c in wanted if c not in names]:

@@ -18,7 +18,7 @@ from adapters.correcting import correct_table
 from adapters.errors import ReadError, SoilmeldError, SpecError, refuse
 from adapters.place import locate, sink, when
 from adapters.readers import NativeTable, read_table, table_files
-from adapters.rules import FLAGS_SCHEMA, depth_order, no_flags, texture_sum
+from adapters.rules import FLAGS_SCHEMA, depth_order, no_flags, repeated_rows, texture_sum
 from adapters.settings import Settings
 from adapters.spec import Read, SourceSpec, Table
 from adapters.units import conversion
@@ -434,6 +434,9 @@ def _ruled(
     """Apply the rules across columns; what breaks one is NULL and flagged."""
     flags = [no_flags()]
     for rule in spec.rules:
+        if rule.kind == "repeated_rows":
+            flags.append(repeated_rows(table, rule, spec.id))
+            continue
         if rule.kind == "depth_order":
             found = depth_order(table, rule)
             flags.append(found)

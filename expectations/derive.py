@@ -16,7 +16,7 @@ import polars as pl
 
 from adapters.quantities import quantity
 from adapters.readers import matching
-from adapters.spec import Column, DepthOrder, SourceSpec, TextureSum
+from adapters.spec import Column, DepthOrder, RepeatedRows, SourceSpec, TextureSum
 from adapters.units import Conversion, conversion
 from expectations.baselines import Baseline
 
@@ -127,7 +127,9 @@ def _table(standard: "Standard") -> list["Expectation"]:
             derived += _values(standard, column, record)
     derived += _flagged(standard)
     for rule in spec.rules:
-        derived.append(_rule(rule, standard))
+        # Rows that repeat others are refused or flagged when the table is made.
+        if not isinstance(rule, RepeatedRows):
+            derived.append(_rule(rule, standard))
     return derived
 
 

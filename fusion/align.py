@@ -38,7 +38,8 @@ def bring(
     Args:
         source: Any source whose join is not `none`; a backbone source is met by `nearest`.
         samples: `sample_id, longitude, latitude, depth_top, depth_bottom` and the columns that
-            `fuse.key` or a region join names.
+            `fuse.key` or a region join names; `survey` where `fuse.survey` does, and `source,
+            row_ref, site` where a key is a column of a backbone source.
         data_root: Folder to which the paths of standardised pixels are relative.
         threads: Threads of the raster overlay.
         max_distance_m: Reach of `nearest` where the specification states none.
@@ -129,10 +130,10 @@ def _near(
         )
     profile = next((r.profile for r in source.spec.rules if r.kind == "depth_order"), None)
     rows = (
-        source.table.with_row_index("_row", 0)
+        _countable(source)
         .filter(pl.col("longitude").is_not_null() & pl.col("latitude").is_not_null())
         .select(
-            pl.col("_row").cast(pl.Int64),
+            "_row",
             "longitude",
             "latitude",
             # Rows at one place are one profile unless the source names its profiles.
@@ -162,17 +163,22 @@ def _inside(source: Source, samples: pl.DataFrame) -> pl.DataFrame:
 
 
 def _same_key(source: Source, samples: pl.DataFrame) -> pl.DataFrame:
-    key = source.spec.fuse.key
+    key, survey = source.spec.fuse.key, source.spec.fuse.survey
     wanted = [_key_column(source, samples, mine, theirs) for mine, theirs in key.items()]
-    ours = samples.select(set=pl.concat_str([c.cast(pl.String) for c in wanted], separator="\x1f"))[
-        "set"
-    ]
-    rows = source.table.select(
-        _row=pl.int_range(pl.len()),
-        set=pl.concat_str([pl.col(c).cast(pl.String) for c in key], separator="\x1f"),
-        top="depth_top",
-        bottom="depth_bottom",
-    ).drop_nulls("set")
+    met = pl.lit(True) if survey is None else pl.col("survey") == survey
+    ours = samples.select(
+        set=pl.when(met).then(pl.concat_str([c.cast(pl.String) for c in wanted], separator="\x1f"))
+    )["set"]
+    rows = (
+        _countable(source)
+        .select(
+            "_row",
+            set=pl.concat_str([pl.col(c).cast(pl.String) for c in key], separator="\x1f"),
+            top="depth_top",
+            bottom="depth_bottom",
+        )
+        .drop_nulls("set")
+    )
     twice = rows.filter(pl.struct("set", "top", "bottom").is_duplicated())
     if twice.height:
         raise FusionError(
@@ -185,14 +191,18 @@ def _same_key(source: Source, samples: pl.DataFrame) -> pl.DataFrame:
     return _members(ours, rows.select("_row", "set"))
 
 
-def _key_column(source: Source, samples: pl.DataFrame, mine: str, theirs: str) -> pl.Expr:
-    """The sample column that a key column is compared with; sites also without their namespace."""
+def _key_column(
+    source: Source, samples: pl.DataFrame, mine: str, theirs: str
+) -> pl.Expr | pl.Series:
+    """What a key column is compared with, for each sample; sites also without their namespace."""
+    if "." in theirs:
+        return _of_backbone(source, samples, *theirs.split(".", 1))
     if theirs not in samples.columns:
         raise FusionError(
             f"`fuse.key` names {theirs!r}, which samples do not have",
             source=source.id,
             samples=samples.columns,
-            remedy="name a column of samples.parquet",
+            remedy="name a column of samples.parquet, or `<source>.<column>` of a backbone source",
         )
     if theirs != "site":
         return pl.col(theirs)
@@ -210,6 +220,41 @@ def _key_column(source: Source, samples: pl.DataFrame, mine: str, theirs: str) -
             remedy="write the namespace into the key column, as in 'lucas:12345678'",
         )
     return pl.col("site").str.split_exact(":", 1).struct[1]
+
+
+def _of_backbone(source: Source, samples: pl.DataFrame, bridge: str, column: str) -> pl.Series:
+    """A column of the backbone source whose rows some samples are; NULL for all other samples."""
+    if not (samples["source"] == bridge).any():
+        return pl.Series([None] * samples.height, dtype=pl.String)
+    table = source.tables.table(bridge)
+    if table is None or column not in table.columns:
+        raise FusionError(
+            f"`fuse.key` names {column!r}, which {bridge} does not have",
+            source=source.id,
+            samples=[] if table is None else table.columns,
+            remedy=f"name a canonical column of {bridge}",
+        )
+    values = table.select("row_ref", source=pl.lit(bridge), value=pl.col(column).cast(pl.String))
+    found = samples.select("source", "row_ref", "site").join(
+        values, on=["source", "row_ref"], how="left", maintain_order="left"
+    )
+    sites = found.drop_nulls("value").group_by("value").agg(pl.col("site").unique().sort())
+    doubtful = sites.filter(pl.col("site").list.len() > 1).sort("value")
+    if doubtful.height:
+        raise FusionError(
+            f"{doubtful.height} values of {bridge}.{column} stand at several sites",
+            source=source.id,
+            where=", ".join(source.spec.fuse.key),
+            samples=[f"{v}: {', '.join(s)}" for v, s in doubtful.head(5).iter_rows()],
+            remedy=f"correct {column} in the files of {bridge}, or join by another column",
+        )
+    return found["value"]
+
+
+def _countable(source: Source) -> pl.DataFrame:
+    """The table with the index of each row, without rows that repeat another."""
+    rows = source.table.with_columns(_row=pl.int_range(pl.len()))
+    return rows.filter(~pl.col("row_ref").is_in(source.repeated.implode()))
 
 
 def _same_region(source: Source, samples: pl.DataFrame) -> pl.DataFrame:

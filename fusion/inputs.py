@@ -67,6 +67,12 @@ class Source:
         flags = self.tables.table(f"{self.id}__flags")
         return pl.DataFrame(schema=FLAG_SCHEMA) if flags is None else flags
 
+    @cached_property
+    def repeated(self) -> pl.Series:
+        """`row_ref` of the rows that say again what another row says: they count once."""
+        whole = (pl.col("flag") == "duplicate") & pl.col("column").is_null()
+        return self.flags.filter(whole)["row_ref"]
+
     @property
     def polygon_crs(self) -> str:
         """CRS of its polygons.

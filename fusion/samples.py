@@ -90,9 +90,6 @@ def _samples_of(source: Source) -> tuple[pl.DataFrame, dict[str, int]]:
     rest = [key for key in spec.keys if key not in covered]
     tail = [pl.lit(":") + pl.col(key).cast(pl.String).fill_null("") for key in rest]
     depth = pl.format("{}-{}", _number("depth_top"), _number("depth_bottom"))
-    duplicates = source.flags.filter((pl.col("flag") == "duplicate") & pl.col("column").is_null())[
-        "row_ref"
-    ]
     rows = table.with_columns(
         _site=site,
         _id=pl.concat_str(pl.lit(said.survey), pl.lit(":"), site, pl.lit(":"), depth, *tail),
@@ -103,7 +100,7 @@ def _samples_of(source: Source) -> tuple[pl.DataFrame, dict[str, int]]:
         .then(pl.lit("no trustworthy depth"))
         .when(pl.col("_site").is_null())
         .then(pl.lit("no site"))
-        .when(pl.col("row_ref").is_in(duplicates.implode()))
+        .when(pl.col("row_ref").is_in(source.repeated.implode()))
         .then(pl.lit("duplicate row"))
     )
     reasons = Counter(rows["_reason"].drop_nulls().to_list())

@@ -205,6 +205,86 @@ def test_a_key_that_samples_lack_is_named(commit: Commit, load: Load) -> None:
         brought(load("keyed"), samples(site=["family:1"]))
 
 
+def _survey_with_numbers(commit: Commit, load: Load, numbers: list[str | None]) -> pl.DataFrame:
+    """Samples of two surveys of the same sites; the first numbers what its laboratory got."""
+    places = {"site": ["1", "2", "3"], "longitude": [10.0, 20.0, 30.0], "latitude": [50.0] * 3}
+    first = survey_spec("first", [text("number"), number("v")])
+    commit(first, pl.DataFrame({"number": numbers, "v": [1.0] * 3, **places}))
+    commit(survey_spec("second", [number("v")]), pl.DataFrame({"v": [2.0] * 3, **places}))
+    rows, _ = backbone([load("first"), load("second")], None)
+    return rows
+
+
+def test_a_laboratory_number_is_met_through_the_survey_that_gave_it(
+    commit: Commit, load: Load
+) -> None:
+    at = _survey_with_numbers(commit, load, ["7", "8", None])
+    spec = spec_of("lab", {"join": "key", "key": {"id": "first.number"}}, [text("id"), number("w")])
+    commit(spec, pl.DataFrame({"id": ["8", "9", None], "w": [80.0, 90.0, 0.0]}))
+    met = dict(zip(at["sample_id"], brought(load("lab"), at)["lab.w"], strict=True))
+    # The second visit to site 2 is of another year: it has no laboratory number of the first.
+    assert {s for s, w in met.items() if w is not None} == {"first:2:0-20"}
+    assert met["first:2:0-20"] == 80.0
+
+
+def test_without_its_survey_a_laboratory_number_meets_nothing(commit: Commit, load: Load) -> None:
+    at = _survey_with_numbers(commit, load, ["7", "8", "9"]).filter(pl.col("source") == "second")
+    spec = spec_of("lab", {"join": "key", "key": {"id": "first.number"}}, [text("id"), number("w")])
+    commit(spec, pl.DataFrame({"id": ["8"], "w": [80.0]}))
+    assert brought(load("lab"), at)["lab.w"] == [None, None, None]
+
+
+def test_a_laboratory_number_of_two_sites_is_refused(commit: Commit, load: Load) -> None:
+    at = _survey_with_numbers(commit, load, ["7", "7", "9"])
+    spec = spec_of("lab", {"join": "key", "key": {"id": "first.number"}}, [text("id"), number("w")])
+    commit(spec, pl.DataFrame({"id": ["8"], "w": [80.0]}))
+    with pytest.raises(FusionError, match="(?s)at several sites.*7: family:1, family:2"):
+        brought(load("lab"), at)
+
+
+def test_a_column_that_the_survey_lacks_is_named(commit: Commit, load: Load) -> None:
+    at = _survey_with_numbers(commit, load, ["7", "8", "9"])
+    spec = spec_of("lab", {"join": "key", "key": {"id": "first.serial"}}, [text("id"), number("w")])
+    commit(spec, pl.DataFrame({"id": ["8"], "w": [80.0]}))
+    with pytest.raises(FusionError, match="'serial', which first does not have"):
+        brought(load("lab"), at)
+
+
+def test_what_was_measured_on_one_visit_meets_no_other(commit: Commit, load: Load) -> None:
+    at = _survey_with_numbers(commit, load, ["7", "8", "9"])
+    columns, row = [text("point"), number("w")], pl.DataFrame({"point": ["2"], "w": [5.0]})
+    commit(spec_of("any", {"join": "key", "key": {"point": "site"}}, columns), row)
+    later = {"join": "key", "key": {"point": "site"}, "survey": "second"}
+    commit(spec_of("later", later, columns), row)
+    every, one = (brought(load(s), at)[f"{s}.w"] for s in ("any", "later"))
+    ids = at["sample_id"].to_list()
+    assert [i for i, w in zip(ids, every, strict=True) if w] == ["first:2:0-20", "second:2:0-20"]
+    assert [i for i, w in zip(ids, one, strict=True) if w] == ["second:2:0-20"]
+
+
+def test_a_survey_goes_with_a_key_alone() -> None:
+    with pytest.raises(ValueError, match="`survey` goes with join: key"):
+        spec_of("near", {"join": "nearest", "max_distance_m": 10, "survey": "x"}, [number("v")])
+
+
+def test_a_row_that_repeats_another_counts_once(commit: Commit, load: Load) -> None:
+    flags = [{"row_ref": "f#3", "column": None, "flag": "duplicate"}]
+    rows = pl.DataFrame(
+        {"point": ["1", "1"], "v": [1.0, 2.0], "longitude": [10.0, 10.001], "latitude": [50.0] * 2}
+    )
+    keyed = spec_of(
+        "keyed", {"join": "key", "key": {"point": "site"}}, [text("point"), number("v")]
+    )
+    commit(keyed, rows, flags)
+    assert brought(load("keyed"), samples(site=["family:1"]))["keyed.v"] == [1.0]
+    near = spec_of(
+        "near", {"join": "nearest", "max_distance_m": 1000}, [text("point"), number("v")]
+    )
+    commit(near, rows, flags)
+    # The repeat lies nearer, and yet it is the row that counts which is met.
+    assert brought(load("near"), samples(longitude=[10.001], latitude=[50.0]))["near.v"] == [1.0]
+
+
 def test_a_region_is_met_at_the_finest_level_there_is(commit: Commit, load: Load) -> None:
     spec = spec_of(
         "regions",
