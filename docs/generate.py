@@ -1,11 +1,15 @@
 """Write the parts of the documentation that the code and the source folders say already.
 
-`make docs` runs it; a test sees that what is checked in is what it would write.
+`make docs` runs it; a test sees that what is checked in is what it would write. The pages of the
+sources show the values of the data root at hand, and are written there.
 """
 
+import sys
 from pathlib import Path
 
+from adapters.settings import load_settings
 from adapters.spec import json_schema, load_spec, source_ids
+from soilmeld.pages import write_pages
 
 ROOT = Path(__file__).parent.parent
 _NOTICE = """soilmeld
@@ -48,3 +52,4 @@ if __name__ == "__main__":
     for path, text in files().items():
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
+    sys.stdout.write(f"pages of the sources: {write_pages(load_settings())}\n")

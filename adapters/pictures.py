@@ -1,0 +1,103 @@
+"""How tables and layers look: small pictures, as PNG bytes.
+
+Belongs here: drawing what is handed in.
+Never here: computing what is drawn, or where a picture is shown.
+"""
+
+import io
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+BLUE, ORANGE, GREY = "#2b6c99", "#c9651b", "#8a8a8a"
+_PIXELS = 300
+
+
+def point_map(longitude: Sequence[float], latitude: Sequence[float]) -> bytes:
+    """Map of points in degrees (EPSG:4326)."""
+    figure, axes = canvas()
+    axes.scatter(longitude, latitude, s=4, color=BLUE, alpha=0.5, linewidths=0)
+    axes.set(xlabel="longitude, degrees", ylabel="latitude, degrees")
+    axes.set_aspect(1.6)
+    return png(figure)
+
+
+def polygon_map(geometry: Sequence[bytes]) -> bytes:
+    """Map of polygons given as WKB, in the units of their CRS."""
+    import shapely
+    from matplotlib.collections import LineCollection
+
+    shapes = shapely.from_wkb(list(geometry))
+    rings = shapely.get_parts(shapely.boundary(shapes[~shapely.is_missing(shapes)]))
+    figure, axes = canvas()
+    axes.add_collection(
+        LineCollection([shapely.get_coordinates(r) for r in rings], linewidths=0.4, colors=BLUE)
+    )
+    axes.autoscale_view()
+    axes.set_aspect("equal")
+    axes.set_axis_off()
+    return png(figure)
+
+
+def raster(path: Path, label: str, *, classes: bool = False) -> bytes:
+    """One raster layer, read at about 300 pixels across.
+
+    Args:
+        path: A raster of one band.
+        label: What its values are, with their unit.
+        classes: Are the values codes, which have no order?
+    """
+    import rasterio
+
+    with rasterio.open(path) as layer:
+        step = max(1, max(layer.width, layer.height) // _PIXELS)
+        shape = (max(1, layer.height // step), max(1, layer.width // step))
+        pixels = layer.read(1, out_shape=shape, masked=True)
+        bounds = layer.bounds
+    figure, axes = canvas()
+    shown = axes.imshow(
+        pixels,
+        extent=(bounds.left, bounds.right, bounds.bottom, bounds.top),
+        cmap="tab20" if classes else "viridis",
+        interpolation="nearest",
+    )
+    figure.colorbar(shown, shrink=0.8, label=label)
+    return png(figure)
+
+
+def histogram(values: Sequence[float], label: str) -> bytes:
+    """Distribution of one column."""
+    figure, axes = canvas()
+    axes.hist(values, bins=40, color=BLUE)
+    axes.set(xlabel=label, ylabel="rows")
+    return png(figure)
+
+
+def bars(counts: Mapping[str, int], label: str) -> bytes:
+    """Rows of each class, in the order given, the first on top."""
+    figure, axes = canvas()
+    axes.barh(list(counts), list(counts.values()), color=BLUE)
+    axes.invert_yaxis()
+    axes.set(xlabel=f"rows by {label}")
+    return png(figure)
+
+
+def canvas() -> tuple["Figure", "Axes"]:
+    """A small figure with one pair of axes."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(5, 3.4), dpi=80, layout="constrained")
+    axes = figure.subplots()
+    axes.spines[["top", "right"]].set_visible(False)
+    return figure, axes
+
+
+def png(figure: "Figure") -> bytes:
+    """The figure as a PNG file; the same figure gives the same bytes."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", metadata={"Software": None})
+    return buffer.getvalue()
