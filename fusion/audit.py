@@ -28,11 +28,13 @@ def audit(fused_dir: Path, truth_dir: Path) -> dict:
 
     Args:
         fused_dir: `data/fused/<group>/<version>`.
-        truth_dir: Folder with `<source>/samples.parquet` and `<source>/faults.parquet`.
+        truth_dir: Folder with `<source>/samples.parquet`, `<source>/faults.parquet` and, for
+            rasters, `<source>/pixels.parquet`.
 
     Returns:
         `features`: for each feature and survey source with truth: n, bias, rmse, correlation, noise
-        (robust, relative to value plus median), recovered (share of residuals that are noise);
+        (robust, relative to value plus median), recovered (share of residuals that are noise, or
+        of codes that are the true ones);
         `positions`: distance from the true place in m; `regions`: share of NUTS 2 codes that are
         right; `faults`: for each source and kind of flag: planted, flagged, recall, false flags;
         `summary`.
@@ -53,6 +55,7 @@ def audit(fused_dir: Path, truth_dir: Path) -> dict:
     flags = pl.read_parquet(fused_dir / "flags.parquet")
     dictionary = json.loads((fused_dir / "dictionary.json").read_text(encoding="utf-8"))
     features, positions, regions, faults = [], {}, {}, []
+    pixels = [path.parent for path in sorted(truth_dir.glob("*/pixels.parquet"))]
     for folder in folders:
         source = folder.name
         own = rows.filter(pl.col("source") == source)
@@ -77,6 +80,14 @@ def audit(fused_dir: Path, truth_dir: Path) -> dict:
             matrix, on="sample_id", how="left", maintain_order="left"
         )
         features += _features(source, _ids(source, dictionary, true.columns), true, values)
+        for layers in pixels:
+            seen = met.select(source=pl.lit(source), key="key").join(
+                pl.read_parquet(layers / "pixels.parquet"),
+                on=["source", "key"],
+                how="left",
+                maintain_order="left",
+            )
+            features += _pixels(source, layers.name, seen, values)
         positions[source] = _positions(true, said)
         regions[source] = _regions(true["nuts_2"], said["nuts_2"])
         seen = flags.filter(pl.col("source") == source).join(
@@ -101,12 +112,12 @@ def audit(fused_dir: Path, truth_dir: Path) -> dict:
 
 
 def _ids(source: str, dictionary: dict, truth_columns: list[str]) -> dict[str, str]:
-    """True column -> feature; layers of other sources bear the feature's id in the truth."""
+    """True column of a backbone source -> feature."""
     ids = {
         record["columns"][source]: record["id"]
         for record in dictionary["features"]
         if source in record["columns"]
-    } | {record["id"]: record["id"] for record in dictionary["features"]}
+    }
     return {column: ids[column] for column in truth_columns if column in ids}
 
 
@@ -117,12 +128,42 @@ def _features(
     for column, feature in ids.items():
         if not (true.schema[column].is_float() and values.schema[feature] == pl.Float64):
             continue
-        truth, value = true[column].to_numpy(), values[feature].to_numpy()
-        both = np.isfinite(truth) & np.isfinite(value)
-        if both.sum() < 2:
-            continue
-        compared.append({"source": source, "feature": feature, **compare(truth[both], value[both])})
+        told = _told(true[column].to_numpy(), values[feature].to_numpy())
+        compared += [{"source": source, "feature": feature, **told}] if told else []
     return compared
+
+
+def _pixels(source: str, raster: str, true: pl.DataFrame, values: pl.DataFrame) -> list[dict]:
+    """What the pixels of one raster say at the samples of one survey."""
+    compared = []
+    for column in true.columns:
+        feature = f"{raster}.{column}"
+        if column in ("source", "key") or feature not in values.columns:
+            continue
+        if values.schema[feature] == pl.String:
+            codes = true[column].fill_nan(None).cast(pl.Int64).cast(pl.String)
+            both = codes.is_not_null() & values[feature].is_not_null()
+            right = (codes == values[feature]).filter(both)
+            told = {"n": len(right), "recovered": right.mean()} if len(right) else None
+        else:
+            told = _told(
+                *(_flat(frame[name]) for frame, name in ((true, column), (values, feature)))
+            )
+        compared += [{"source": source, "feature": feature, **told}] if told else []
+    return compared
+
+
+def _flat(values: pl.Series) -> np.ndarray:
+    """All numbers of a column, NaN where there is none."""
+    if isinstance(values.dtype, pl.Array):
+        missing = [None] * values.dtype.shape[0]
+        values = values.fill_null(pl.Series([missing], dtype=values.dtype)).explode()
+    return values.cast(pl.Float64).to_numpy()
+
+
+def _told(truth: np.ndarray, value: np.ndarray) -> dict[str, float | int | None] | None:
+    both = np.isfinite(truth) & np.isfinite(value)
+    return compare(truth[both], value[both]) if both.sum() > 1 else None
 
 
 def compare(truth: np.ndarray, value: np.ndarray) -> dict[str, float | int | None]:

@@ -194,7 +194,9 @@ def write_netcdf(
 def write_ascii(
     path: Path, pixels: np.ndarray, west: float, north: float, cell: float, nodata: float | None
 ) -> None:
-    """An ESRI ASCII grid as it is printed: whole numbers as such, no more digits than there are.
+    """An ESRI ASCII grid without .prj, six digits a number.
+
+    GDAL's writer prints float32 with noise in the last places, which no producer's file has.
 
     Args:
         path: `.asc`.
@@ -210,6 +212,7 @@ def write_ascii(
         f"xllcorner {west:.10g}",
         f"yllcorner {north - cell * pixels.shape[0]:.10g}",
         f"cellsize {cell:.12g}",
-        *([] if nodata is None else [f"NODATA_value {nodata:.9g}"]),
+        *([] if nodata is None else [f"NODATA_value {nodata:.6g}"]),
     ]
-    np.savetxt(path, pixels, fmt="%.7g", header="\n".join(header), comments="", encoding="ascii")
+    form = "%d" if pixels.dtype.kind in "iu" else "%.6g"
+    np.savetxt(path, pixels, fmt=form, header="\n".join(header), comments="", encoding="ascii")

@@ -9,19 +9,15 @@ from pathlib import Path
 
 import numpy as np
 
+from adapters.spec import load_spec
 from adapters.twin.europe import COUNTRIES, Array, Europe
-from adapters.twin.files import write_ascii_grid, write_dbf, write_tif, write_xlsx
+from adapters.twin.files import write_dbf, write_xlsx
 from adapters.twin.soil import month_precipitation, month_temperature, retention, soil
+from adapters.twin.world import EXTENT, World, write_layers
 
-CELL_M = {
-    "arsenic": {"tiny": 50_000, "demo": 20_000, "full": 2_000},
-    "efsa": {"tiny": 50_000, "demo": 25_000, "full": 10_000},
-    "esdb": {"tiny": 150_000, "demo": 80_000, "full": 25_000},
-}
-"""Cell sizes; the native rasters have 250 m and 1 km, which would be gigabytes of text."""
+POLYGON_M = {"tiny": 150_000, "demo": 80_000, "full": 25_000}
+"""Width of a soil polygon."""
 GISCO = "+proj=laea +lat_0=48 +lon_0=9 +x_0=0 +y_0=0 +a=6378388 +b=6378388 +units=m +no_defs"
-UNDECLARED_NODATA = -3.4028234663852886e38
-_EXTENT = (2_500_000, 1_412_000, 6_000_000, 5_510_000)
 SUBSTANCES = (
     ("AMPA", "1066-51-9"), ("Glyphosate", "1071-83-6"), ("DDE p,p'", "72-55-9"),
     ("DDT p,p'", "50-29-3"), ("Boscalid", "188425-85-6"), ("Epoxiconazole", "133855-98-8"),
@@ -31,33 +27,14 @@ SUBSTANCES = (
 _TEXTURE = ("1", "2", "3", "4", "5")
 
 
-def _grid(europe: Europe, cell: int) -> tuple[dict[str, Array], dict[str, Array], np.ndarray]:
-    """Place and topsoil at the cell centres of the common extent, and where there is land."""
-    west, south, east, north = _EXTENT
-    x = np.arange(west + cell / 2, east, cell)
-    y = np.arange(north - cell / 2, south, -cell)
-    grid_x, grid_y = (part.ravel() for part in np.meshgrid(x, y))
-    place = europe.place(grid_x, grid_y)
-    n = len(grid_x)
-    layer = soil(place, np.zeros(n), np.full(n, 20.0), np.full(n, 2009.0))
-    shape = (len(y), len(x))
-    place = {k: v.reshape(shape) for k, v in place.items()}
-    return place, {k: v.reshape(shape) for k, v in layer.items()}, place["land"].astype(bool)
-
-
-def arsenic(europe: Europe, size: str, folder: Path) -> None:
+def arsenic(world: World, folder: Path) -> None:
     """arsenic.tif and arsenic_probability.tif, float32, nodata undeclared."""
-    cell = CELL_M["arsenic"][size]
-    _, layer, land = _grid(europe, cell)
-    value = layer["arsenic"]
+    grid = world.grid("EPSG:3035", 250)
+    value = np.where(grid.land, grid.soil()["arsenic"], np.nan)
     # Share of a lognormal around the prediction that exceeds 20 mg/kg.
     chance = 100.0 / (1.0 + np.exp(-(np.log(value) - np.log(20.0)) / 0.35))
-    west, south, _, _ = _EXTENT
-    north = south + cell * value.shape[0]
-    top = _EXTENT[3] if north <= _EXTENT[3] else north
-    for name, pixels in (("arsenic", value), ("arsenic_probability", chance)):
-        filled = np.where(land, pixels, UNDECLARED_NODATA)
-        write_tif(folder / f"{name}.tif", filled, "EPSG:3035", west, top, cell)
+    layers = {"arsenic": value, "arsenic_exceedance_probability": chance}
+    write_layers(load_spec("arsenic_topsoils"), folder, grid, layers, nodata="undeclared")
 
 
 def texture_class(layer: dict[str, Array]) -> np.ndarray:
@@ -70,35 +47,41 @@ def texture_class(layer: dict[str, Array]) -> np.ndarray:
     )
 
 
-def efsa(europe: Europe, size: str, folder: Path) -> None:
-    """All layers as ESRI ASCII grids."""
-    cell = CELL_M["efsa"][size]
-    place, layer, land = _grid(europe, cell)
-    shape, draw = land.shape, europe.stream("efsa")
-    west, south, _, _ = _EXTENT
-    flat = {k: v.ravel() for k, v in layer.items()}
-    capacity = retention(flat, np.array([330.0]))[:, 0].reshape(shape) * 100
+def efsa(world: World, folder: Path) -> None:
+    """All layers as ESRI ASCII grids without .prj."""
+    grid, draw = world.grid("EPSG:3035", 1000), world.stream("efsa")
+    place, layer, land = grid.place, grid.soil(0, 30), grid.land
+    capacity = retention({k: v.ravel() for k, v in layer.items()}, np.array([330.0]))
     months = np.stack([month_temperature(place, m) for m in range(1, 13)])
+    rain = np.stack([month_precipitation(place, m) for m in range(1, 13)])
     # Arrhenius mean with the activation energy of 65.4 kJ/mol of EFSA 2007, doi
     # 10.2903/j.efsa.2008.622.
     factor = 65_400.0 / 8.314
     rate = np.exp(-factor / (months + 273.15)).mean(axis=0)
-    grids: dict[str, tuple[Array, int]] = {
-        "OM": (layer["organic_carbon"] / 10 * 1.724, 2), "pH": (layer["ph_h2o"], 2),
-        "BD": (layer["bulk_density"], 3), "TEXT": (texture_class(layer).astype(float), 0),
-        "FC": (capacity, 1), "Tarrh": (-factor / np.log(rate) - 273.15, 2),
-        "countries": (europe.regions.country[place["region"]] + 1.0, 0),
-        "zones": (np.select([place["latitude"] > 55, place["latitude"] > 46], [1.0, 2.0], 3.0), 0),
+    shares = draw.dirichlet(np.full(24, 0.4), land.shape) * (place["cover"] == 0)[..., None] * 100
+    zones = np.select([place["latitude"] > 55, place["latitude"] > 46], [1.0, 2.0], 3.0)
+    layers: dict[int, dict[str, Array]] = {
+        0: {
+            "texture": texture_class(layer),
+            "country": world.europe.regions.country[place["region"]] + 1.0,
+            "regulatory_zone": zones,
+        },
+        1: {
+            "water_content_fc": capacity.reshape(land.shape),
+            "precipitation_monthly": rain,
+            "capri_land_cover": np.floor(np.moveaxis(shares, -1, 0) * 10) / 10,
+        },
+        2: {
+            "organic_matter": layer["organic_carbon"] / 10 * 1.724,
+            "ph": layer["ph_h2o"],
+            "temperature_monthly": months,
+            "arrhenius_temperature": -factor / np.log(rate) - 273.15,
+        },
+        3: {"bulk_density": layer["bulk_density"]},
     }  # fmt: skip
-    for month in range(1, 13):
-        grids[f"T{month}"] = (months[month - 1], 2)
-        grids[f"P{month}"] = (month_precipitation(place, month), 1)
-    shares = draw.dirichlet(np.full(24, 0.4), shape) * (place["cover"] == 0)[..., None] * 100
-    for crop in range(24):
-        grids[f"CAPRI{crop + 1:02d}"] = (np.floor(shares[..., crop] * 10) / 10, 1)
-    for name, (pixels, digits) in grids.items():
-        masked = np.where(land, pixels, np.nan)
-        write_ascii_grid(folder / f"{name}.asc", masked, west, south, cell, digits)
+    for digits, some in layers.items():
+        masked = {name: np.where(land, values, np.nan) for name, values in some.items()}
+        write_layers(load_spec("efsa_spatial_data"), folder, grid, masked, digits=digits)
 
 
 def esdb(europe: Europe, size: str, folder: Path) -> None:
@@ -106,8 +89,8 @@ def esdb(europe: Europe, size: str, folder: Path) -> None:
     import pyproj
     import shapely
 
-    cell, draw = CELL_M["esdb"][size], europe.stream("esdb")
-    west, south, east, north = _EXTENT
+    cell, draw = POLYGON_M[size], europe.stream("esdb")
+    west, south, east, north = map(int, EXTENT)
     columns, rows = (east - west) // cell, (north - south) // cell
     x, y = np.meshgrid(west + cell * np.arange(columns + 1.0), south + cell * np.arange(rows + 1.0))
     # Corners are shared, so that moved corners leave neither gap nor overlap.

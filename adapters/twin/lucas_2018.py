@@ -11,7 +11,7 @@ import numpy as np
 from adapters.spec import load_spec
 from adapters.twin.europe import LAND_COVERS
 from adapters.twin.files import Cells, write_csv
-from adapters.twin.planting import Draft, measure, measure_texture
+from adapters.twin.planting import Draft, Rows, measure, measure_texture
 from adapters.twin.points import (
     COVER_WORDS,
     LUCAS_BOUNDS,
@@ -20,6 +20,7 @@ from adapters.twin.points import (
     chemistry,
     covers,
     point_ids,
+    rows_at,
     slip,
     truth_of,
 )
@@ -29,21 +30,39 @@ from adapters.twin.soil import soil
 _BELOW = ("< LOD", "<LOD", "< LOD>")
 
 
-def lucas_2018(surveys: Surveys, folder: Path) -> Draft:
-    """LUCAS-SOIL-2018.csv and its four add-ons."""
-    europe, draw = surveys.europe, surveys.europe.stream("lucas_2018")
+def _visits(surveys: Surveys) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Index of the node, top and bottom (cm) of each row; some sites have two layers."""
     sites = surveys.visited(2018)
     layered = surveys.counts.lucas_2018 - len(sites)
     index = np.concatenate([sites, sites[:layered]])
     top, bottom = np.zeros(len(index)), np.full(len(index), 20.0)
     bottom[:layered] = 10.0
     top[len(sites) :] = 10.0
+    return index, top, bottom
+
+
+def _labels(top: np.ndarray, bottom: np.ndarray) -> list[str]:
+    return [f"{int(a)}-{int(b)} cm" for a, b in zip(top, bottom, strict=True)]
+
+
+def rows_2018(surveys: Surveys) -> Rows:
+    """Rows of LUCAS 2018."""
+    index, top, bottom = _visits(surveys)
+    pairs = zip(point_ids(surveys, index), _labels(top, bottom), strict=True)
+    return rows_at(surveys, [f"{p}|{d}" for p, d in pairs], index, 0.0, "2018")
+
+
+def lucas_2018(surveys: Surveys, folder: Path) -> Draft:
+    """LUCAS-SOIL-2018.csv and its four add-ons."""
+    europe, draw = surveys.europe, surveys.europe.stream("lucas_2018")
+    index, top, bottom = _visits(surveys)
+    sites = surveys.visited(2018)
     n = len(index)
     place = europe.place(*surveys.positions(index, 0.0, "2018"))
     year = np.full(n, 2018.0)
     layer, deep = soil(place, top, bottom, year), soil(place, top * 0 + 20, top * 0 + 30, year)
     ids = point_ids(surveys, index)
-    labels = [f"{int(a)}-{int(b)} cm" for a, b in zip(top, bottom, strict=True)]
+    labels = _labels(top, bottom)
     names = (
         "ph_h2o", "ph_cacl2", "organic_carbon", "calcium_carbonate", "total_nitrogen",
         "phosphorus", "potassium", "electrical_conductivity", "elevation", "oxalate_al",

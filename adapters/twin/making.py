@@ -22,6 +22,8 @@ from adapters.settings import Settings
 from adapters.spec import SOURCES_DIR
 
 if TYPE_CHECKING:
+    import polars as pl
+
     from adapters.twin.planting import Draft
     from adapters.twin.world import World
 
@@ -174,6 +176,7 @@ def _write_source(
         (settings.truth_root / source).mkdir(parents=True, exist_ok=True)
         if draft is not None:
             _write_truth(settings.truth_root / source, draft)
+        _write_pixels(settings, world)
         # Old files go before new ones come: at no moment does a file stand here that the record
         # does not list, so an interrupted run is not taken for a user's doing.
         for name in old:
@@ -209,7 +212,28 @@ def _write_truth(folder: Path, draft: "Draft") -> None:
     samples = pl.DataFrame({"key": draft.keys, **draft.truth})
     names = list(Fault.__dataclass_fields__)
     faults = pl.DataFrame([asdict(f) for f in draft.faults], schema=dict.fromkeys(names, pl.String))
-    for name, table in (("samples", samples), ("faults", faults)):
-        temporary = folder / f".{name}.parquet"
-        table.write_parquet(temporary)
-        temporary.replace(folder / f"{name}.parquet")
+    _write_table(folder / "samples.parquet", samples)
+    _write_table(folder / "faults.parquet", faults)
+
+
+def _write_pixels(settings: Settings, world: "World") -> None:
+    """`pixels.parquet` of every raster that was just written: what it says at the samples."""
+    import polars as pl
+
+    for piece in list(world.pixels):
+        said = world.pixels.pop(piece)
+        rows = world.rows
+        sources = [source for source, own in rows.items() for _ in own.keys]
+        keys = [key for own in rows.values() for key in own.keys]
+        folder = settings.truth_root / piece
+        folder.mkdir(parents=True, exist_ok=True)
+        table = pl.DataFrame({"source": sources, "key": keys}).with_columns(
+            pl.Series(name, values) for name, values in said.items()
+        )
+        _write_table(folder / "pixels.parquet", table)
+
+
+def _write_table(path: Path, table: "pl.DataFrame") -> None:
+    temporary = path.with_name(f".{path.name}")
+    table.write_parquet(temporary)
+    temporary.replace(path)

@@ -17,6 +17,11 @@ FAULT_RATE = 0.01
 """Share of the rows of a table that each kind of fault is planted in (one row at least)."""
 
 
+def wanted(rows: int, rate: float = FAULT_RATE) -> int:
+    """How many of so many rows get a fault of one kind."""
+    return max(1, round(rate * rows))
+
+
 @dataclass(frozen=True)
 class Fault:
     """One planted fault.
@@ -38,6 +43,21 @@ class Fault:
     original: str
     written: str
     flag: str
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows of a backbone source and where its files say they are, faults aside.
+
+    Attributes:
+        keys: Row keys as in `Draft`, (n,).
+        longitude: Degrees, (n,); NaN where the files tell no place.
+        latitude: Degrees, (n,).
+    """
+
+    keys: list[str]
+    longitude: Array
+    latitude: Array
 
 
 @dataclass
@@ -79,9 +99,9 @@ class Draft:
     ) -> None:
         """Alter a cell in `FAULT_RATE` of the rows, where `alter` gives a new value."""
         rows = list(range(len(values))) if rows is None else list(rows)
-        wanted = max(1, round(FAULT_RATE * len(rows)))
+        left = wanted(len(rows))
         for row in draw.permutation(rows):
-            if wanted == 0:
+            if left == 0:
                 return
             if row in self.touched or values[row] is None:
                 continue
@@ -91,7 +111,7 @@ class Draft:
             self.record(row, column, fault, values[row], written, flag)
             values[row] = written
             self.touched.add(int(row))
-            wanted -= 1
+            left -= 1
 
     def swap_coordinates(
         self,
@@ -108,7 +128,7 @@ class Draft:
             for row, (lon, lat) in enumerate(zip(cells[x], cells[y], strict=True))
             if not (west <= lat <= east and south <= lon <= north) and row not in self.touched
         ]
-        count = min(len(rows), max(1, round(FAULT_RATE * len(self.keys))))
+        count = min(len(rows), wanted(len(self.keys)))
         for row in draw.choice(rows, count, replace=False):
             before = (cells[x][row], cells[y][row])
             cells[x][row], cells[y][row] = cells[y][row], cells[x][row]

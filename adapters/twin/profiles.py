@@ -11,12 +11,30 @@ import numpy as np
 
 from adapters.twin.europe import COUNTRIES, Array, Europe, degrees
 from adapters.twin.files import Cells, write_csv, write_dbf, write_xls
-from adapters.twin.planting import FAULT_RATE, Draft, measure, measure_texture
+from adapters.twin.planting import Draft, Rows, measure, measure_texture, wanted
 from adapters.twin.points import truth_of
 from adapters.twin.soil import HEADS_CM, conductivity_saturated, retention, soil
 
-PROFILES = {"tiny": (30, 25), "demo": (160, 70), "full": (2300, 664)}
-"""Profiles of EU-HYDI (three samples each) and plots of SPADE/M (four horizons each)."""
+
+@dataclass(frozen=True)
+class Counts:
+    """Profiles of one source at one size; the files tell the place of some of them alone."""
+
+    profiles: int
+    located: int
+
+
+EU_HYDI = {
+    "tiny": Counts(32, 30),
+    "demo": Counts(200, 160),
+    # Three samples each, 18,699 in all.
+    "full": Counts(6233, 2354),
+}
+SPADE_M = {"tiny": Counts(26, 25), "demo": Counts(76, 70), "full": Counts(700, 664)}
+"""Plots of four horizons. At `full`, 9,556 rows of both sources keep a trustworthy place and depth:
+those of located profiles whose coordinates are not swapped, less two rows of spoilt depth for each
+`wanted` profile."""
+_EACH = {"eu_hydi": 3, "spade_m": 4}
 _BOUNDS = (-32.0, 27.0, 60.0, 72.0)
 _RSG = ("LV", "CM", "PZ", "CM", "HS")
 
@@ -33,8 +51,8 @@ class Layers:
     country: np.ndarray
 
 
-def _layers(europe: Europe, name: str, count: int, each: int, *, switzerland: bool) -> Layers:
-    """Profiles at random places on land, cut into layers of random thickness."""
+def _spots(europe: Europe, name: str, count: int) -> tuple[Array, Array]:
+    """EPSG:3035 metres of profiles at random places on land, (count,) each."""
     draw = europe.stream(f"{name} places")
     found: list[np.ndarray] = []
     while sum(len(f) for f in found) < count:
@@ -44,33 +62,68 @@ def _layers(europe: Europe, name: str, count: int, each: int, *, switzerland: bo
         longitude, latitude = degrees(east, north)
         inside = (latitude > 28) & (latitude < 71) & (longitude > -31)
         swiss = np.array([c[0] == "CH" for c in COUNTRIES])[europe.regions.country[region]]
-        use = land & inside & (switzerland | ~swiss)
+        use = land & inside & ((name == "eu_hydi") | ~swiss)
         found.append(np.column_stack([east, north])[use])
     spots = np.concatenate(found)[:count]
+    return spots[:, 0], spots[:, 1]
+
+
+def _stated(name: str, longitude: Array, latitude: Array) -> tuple[Array, Array]:
+    """Degrees as they are printed: EU-HYDI degrades them to a hundredth of a degree."""
+    digits = {"eu_hydi": 2, "spade_m": 4}[name]
+    return longitude.round(digits), latitude.round(digits)
+
+
+def _layers(europe: Europe, name: str, count: int) -> Layers:
+    """Profiles cut into layers of random thickness."""
+    draw, each = europe.stream(f"{name} layers"), _EACH[name]
+    east, north = _spots(europe, name, count)
     profile, number = np.repeat(np.arange(count), each), np.tile(np.arange(each), count)
     thickness = draw.integers(12, 36, (count, each))
     bottom = thickness.cumsum(axis=1)
-    place = europe.place(spots[profile, 0], spots[profile, 1])
+    place = europe.place(east[profile], north[profile])
     return Layers(
         profile, number, (bottom - thickness).ravel().astype(float), bottom.ravel().astype(float),
         place, europe.regions.country[place["region"]],
     )  # fmt: skip
 
 
+def _profile_ids(europe: Europe, name: str, count: int) -> list[str]:
+    """Key of each profile: country and running number."""
+    region, _ = europe.region(*_spots(europe, name, count))
+    country = europe.regions.country[region]
+    if name == "eu_hydi":
+        return [str((40 + int(c)) * 100_000 + p) for p, c in enumerate(country, start=1)]
+    return [f"{COUNTRIES[c][1]}{p:04d}" for p, c in enumerate(country, start=1)]
+
+
+def _keys(name: str, profile_ids: list[str]) -> list[str]:
+    """Key of each layer."""
+    layers = [(p, k) for p in profile_ids for k in range(1, _EACH[name] + 1)]
+    return [f"{p}{k:02d}" if name == "eu_hydi" else f"{p}|{k}|1|A" for p, k in layers]
+
+
+def profile_rows(europe: Europe, name: str, counts: Counts) -> Rows:
+    """Rows of EU-HYDI or SPADE/M."""
+    longitude, latitude = _stated(name, *degrees(*_spots(europe, name, counts.profiles)))
+    for values in (longitude, latitude):
+        values[counts.located :] = np.nan
+    keys = _keys(name, _profile_ids(europe, name, counts.profiles))
+    return Rows(keys, *(np.repeat(v, _EACH[name]) for v in (longitude, latitude)))
+
+
 def _depth_faults(
     draft: Draft,
     draw: np.random.Generator,
-    layers: Layers,
+    located: int,
     each: int,
     top: list[object],
     bottom: list[object],
     missing: object,
     names: tuple[str, str],
 ) -> None:
-    """Overlapping, inverted and missing depths, in profiles that hold no other depth fault."""
-    count = len(layers.profile) // each
-    wanted = max(1, round(FAULT_RATE * count))
-    chosen = iter(draw.permutation(count))
+    """Overlapping, inverted and missing depths, in located profiles that hold no other fault."""
+    chosen = iter(draw.permutation(located))
 
     def rows() -> range | None:
         for profile in chosen:
@@ -80,7 +133,7 @@ def _depth_faults(
                 return own
         return None
 
-    for _ in range(wanted):
+    for _ in range(wanted(located)):
         for fault, flag in (
             ("overlap", "depth_overlap"),
             ("inverted", "depth_fault"),
@@ -137,16 +190,15 @@ _CHEMICAL = {
 
 def eu_hydi(europe: Europe, size: str, folder: Path) -> Draft:
     """GENERAL, BASIC, CHEMICAL, PSIZE, RET, COND and METHOD as csv."""
-    each, count = 3, PROFILES[size][0]
+    each, counts = _EACH["eu_hydi"], EU_HYDI[size]
+    count, located = counts.profiles, counts.located
     draw = europe.stream("eu_hydi")
-    layers = _layers(europe, "eu_hydi", count, each, switzerland=True)
+    layers = _layers(europe, "eu_hydi", count)
     n = len(layers.profile)
     layer = soil(layers.place, layers.top, layers.bottom, np.full(n, 1990.0))
-    profile_id = [
-        f"{40 + int(c):03d}{p + 1:05d}" for c, p in zip(layers.country, layers.profile, strict=True)
-    ]
-    profile_id = [str(int(p)) for p in profile_id]
-    sample_id = [f"{p}{int(k) + 1:02d}" for p, k in zip(profile_id, layers.number, strict=True)]
+    profiles = _profile_ids(europe, "eu_hydi", count)
+    profile_id = [profiles[p] for p in layers.profile]
+    sample_id = _keys("eu_hydi", profiles)
     truth = truth_of(
         europe, layers.place, layer,
         ("bulk_density", "porosity", "coarse_fragments", "elevation",
@@ -179,12 +231,13 @@ def eu_hydi(europe: Europe, size: str, folder: Path) -> Draft:
     chemical["SALT_M"] = ["300"] * n
     sums = zip(*(chemical[f"EX_{a}"] for a in ("NA", "MG", "K", "CA")), strict=True)
     chemical["BASE_CATIONS"] = [round(sum(s), 2) for s in sums]
-    # One row a profile; longitude and latitude are degraded to a hundredth of a degree.
+    # One row a profile.
     first = np.flatnonzero(layers.number == 0)
+    places = _printed("eu_hydi", layers.place, first, located)
     general: Cells = {
         "PROFILE_ID": [profile_id[r] for r in first],
-        "X_WGS84": [round(float(v), 2) for v in layers.place["longitude"][first]],
-        "Y_WGS84": [round(float(v), 2) for v in layers.place["latitude"][first]],
+        "X_WGS84": places[0],
+        "Y_WGS84": places[1],
         "ELEV": [round(float(v)) for v in layers.place["elevation"][first]],
         "ISO_COUNTRY": [COUNTRIES[c][1] for c in layers.country[first]],
         "LC_L1": [("B00", "E00", "C00", "D00", "H00")[c] for c in layers.place["cover"][first]],
@@ -207,7 +260,7 @@ def eu_hydi(europe: Europe, size: str, folder: Path) -> Draft:
         "DAY": ["-999"] * count,
     }
     _swap_profiles(draft, draw, general, each)
-    _depth_faults(draft, draw, layers, each, top, bottom, -999, ("sample_top", "sample_bottom"))
+    _depth_faults(draft, draw, located, each, top, bottom, -999, ("sample_top", "sample_bottom"))
     draft.plant(
         draw, basic["BD"], "bulk_density", "unit_slip", "out_of_range", lambda v: round(v * 1000, 1)
     )
@@ -249,12 +302,22 @@ def eu_hydi(europe: Europe, size: str, folder: Path) -> Draft:
     return draft
 
 
+def _printed(
+    name: str, place: dict[str, Array], first: np.ndarray, located: int
+) -> tuple[list[object], list[object]]:
+    """Longitude and latitude of each profile, None where the files tell no place."""
+    stated = _stated(name, place["longitude"][first], place["latitude"][first])
+    hidden = [None] * (len(first) - located)
+    return tuple([*values[:located].tolist(), *hidden] for values in stated)
+
+
 def _swap_profiles(draft: Draft, draw: np.random.Generator, plots: Cells, each: int) -> None:
     """Swap the coordinates of whole profiles; every layer of it must be flagged."""
     x, y = (name for name in plots if name in ("X_WGS84", "Y_WGS84", "LON", "LAT"))
     west, south, _, _ = _BOUNDS
-    rows = [r for r, lon in enumerate(plots[x]) if lon < south and plots[y][r] > west]
-    for row in draw.choice(rows, max(1, round(FAULT_RATE * len(plots[x]))), replace=False):
+    known = [r for r, lon in enumerate(plots[x]) if lon is not None]
+    rows = [r for r in known if plots[x][r] < south and plots[y][r] > west]
+    for row in draw.choice(rows, wanted(len(known)), replace=False):
         before = (plots[x][row], plots[y][row])
         plots[x][row], plots[y][row] = plots[y][row], plots[x][row]
         for own in range(row * each, (row + 1) * each):
@@ -315,16 +378,16 @@ def _curves(
 
 def spade_m(europe: Europe, size: str, folder: Path) -> Draft:
     """PLOT.dbf, HORIZON.dbf and PHYSICS.xls."""
-    each, count = 4, PROFILES[size][1]
+    each, counts = _EACH["spade_m"], SPADE_M[size]
+    count, located = counts.profiles, counts.located
     draw = europe.stream("spade_m")
-    layers = _layers(europe, "spade_m", count, each, switzerland=False)
+    layers = _layers(europe, "spade_m", count)
     n = len(layers.profile)
     layer = soil(layers.place, layers.top, layers.bottom, np.full(n, 1995.0))
-    plot = [
-        f"{COUNTRIES[c][1]}{p + 1:04d}" for c, p in zip(layers.country, layers.profile, strict=True)
-    ]
+    profiles = _profile_ids(europe, "spade_m", count)
+    plot = [profiles[p] for p in layers.profile]
     number = [str(int(k) + 1) for k in layers.number]
-    keys = [f"{p}|{k}|1|A" for p, k in zip(plot, number, strict=True)]
+    keys = _keys("spade_m", profiles)
     matter = layer["organic_carbon"] / 10.0 * 1.724
     truth = truth_of(
         europe, layers.place, layer,
@@ -373,11 +436,12 @@ def spade_m(europe: Europe, size: str, folder: Path) -> Draft:
     }
     first = np.flatnonzero(layers.number == 0)
     cover = layers.place["cover"][first]
+    places = _printed("spade_m", layers.place, first, located)
     plots: Cells = {
         "PLOT_ID": [plot[r] for r in first],
         "COUNTRY": [COUNTRIES[c][1] for c in layers.country[first]],
-        "LON": [round(float(v), 4) for v in layers.place["longitude"][first]],
-        "LAT": [round(float(v), 4) for v in layers.place["latitude"][first]],
+        "LON": places[0],
+        "LAT": places[1],
         "SOIL": [("LVh", "CMe", "PZh", "CMd", "HSf")[c] for c in cover],
         "USE": [("A", "G", "F", "H", "H")[c] for c in cover],
         "PM": [str(v) for v in draw.choice([110, 210, 310, 410], count)],
@@ -385,7 +449,7 @@ def spade_m(europe: Europe, size: str, folder: Path) -> Draft:
         "ROOT_DEP": [int(v) for v in draw.integers(30, 150, count)],
     }
     _swap_profiles(draft, draw, plots, each)
-    _depth_faults(draft, draw, layers, each, top, bottom, -9, ("horizon_top", "horizon_bottom"))
+    _depth_faults(draft, draw, located, each, top, bottom, -9, ("horizon_top", "horizon_bottom"))
     draft.plant(
         draw, horizon["TEXT_2000"], None, "misread_fraction", "texture_sum",
         lambda v: v + 21 if v <= 70 else None,

@@ -10,7 +10,7 @@ import numpy as np
 
 from adapters.twin.europe import COUNTRIES, metres
 from adapters.twin.files import Cells, write_csv, write_dbf, write_xlsx
-from adapters.twin.planting import Draft, measure, measure_texture
+from adapters.twin.planting import Draft, Rows, measure, measure_texture
 from adapters.twin.points import (
     COMMON,
     COVER_WORDS,
@@ -20,6 +20,7 @@ from adapters.twin.points import (
     chemistry,
     covers,
     point_ids,
+    rows_at,
     slip,
     spoil_sum,
     truth_of,
@@ -34,6 +35,12 @@ _WRB = (
     ("LPrz", "CMca"),
     ("HSfi",),
 )
+
+
+def rows_2009(surveys: Surveys) -> Rows:
+    """Rows of LUCAS 2009 and 2012."""
+    index = surveys.visited(2009)
+    return rows_at(surveys, point_ids(surveys, index), index, 40.0, "2009")
 
 
 def lucas_2009(surveys: Surveys, folder: Path) -> Draft:
@@ -109,6 +116,12 @@ def lucas_2009(surveys: Surveys, folder: Path) -> Draft:
         },
     )
     return draft
+
+
+def rows_2015(surveys: Surveys) -> Rows:
+    """Rows of LUCAS 2015."""
+    index = surveys.visited(2015)
+    return rows_at(surveys, point_ids(surveys, index), index, 40.0, "2015")
 
 
 def lucas_2015(surveys: Surveys, folder: Path) -> Draft:
@@ -187,14 +200,20 @@ def lucas_2015(surveys: Surveys, folder: Path) -> Draft:
     return draft
 
 
+def rows_switzerland(surveys: Surveys) -> Rows:
+    """Rows of LUCAS 2015 Switzerland."""
+    draw, n = surveys.europe.stream("switzerland places"), surveys.counts.switzerland
+    keys = [f"CH{row + 1:04d}" for row in range(n)]
+    return Rows(keys, draw.uniform(6.4, 10.1, n).round(6), draw.uniform(46.1, 47.6, n).round(6))
+
+
 def switzerland(surveys: Surveys, folder: Path) -> Draft:
     """One workbook: two blocks of columns of the same names, spade and gouge auger."""
     europe, draw = surveys.europe, surveys.europe.stream("switzerland")
-    n = surveys.counts.switzerland
-    longitude, latitude = draw.uniform(6.4, 10.1, n), draw.uniform(46.1, 47.6, n)
+    rows = rows_switzerland(surveys)
+    n, keys, longitude, latitude = len(rows.keys), rows.keys, rows.longitude, rows.latitude
     place = europe.place(*metres(longitude, latitude))
     layer = soil(place, np.zeros(n), np.full(n, 20.0), np.full(n, 2015.0))
-    keys = [f"CH{row + 1:04d}" for row in range(n)]
     names = (*[c for c in COMMON if c != "coarse_fragments"], "electrical_conductivity")
     truth = truth_of(europe, place, layer, names)
     # The auger takes the same soil; its values scatter more.
@@ -205,8 +224,8 @@ def switzerland(surveys: Surveys, folder: Path) -> Draft:
         "Soil ID": keys,
         "sampling location": [f"Standort {row + 1} Zürich" for row in range(n)],
         "land cover class": [classes.get(int(c), "woodland") for c in place["cover"]],
-        "GPS_LONG": [round(float(v), 6) for v in longitude],
-        "GPS_LAT": [round(float(v), 6) for v in latitude],
+        "GPS_LONG": longitude.tolist(),
+        "GPS_LAT": latitude.tolist(),
     }
     draft.swap_coordinates(draw, common, "GPS_LONG", "GPS_LAT", (5.9, 45.8, 10.6, 47.9))
     blocks: dict[str, Cells] = {}

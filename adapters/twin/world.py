@@ -15,9 +15,10 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from adapters.errors import SpecError
-from adapters.spec import Column, SourceSpec
+from adapters.spec import Column, SourceSpec, load_spec
 from adapters.twin import grids
 from adapters.twin.europe import COUNTRIES, Array, Europe
+from adapters.twin.planting import Rows
 from adapters.twin.points import COUNTS, Surveys
 from adapters.twin.soil import soil
 
@@ -25,8 +26,8 @@ EXTENT = (2_500_000.0, 1_412_000.0, 6_000_000.0, 5_510_000.0)
 """West, south, east, north of the continent in EPSG:3035 metres."""
 PIXELS = {"tiny": 4_200, "demo": 24_000, "full": 900_000}
 """Pixels of a layer, at most: coarser cells than the native ones keep the whole in 10 GB."""
-SIGNIFICANT_DIGITS = 4
-"""Digits of a pixel: what a map is good for, and it packs."""
+SIGNIFICANT_BITS = 12
+"""Of a float pixel: a ten-thousandth is more than a map is good for, and zeros pack well."""
 _STEPS = np.array([1.0, 1.2, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0])
 _KEPT = 3  # Grids held at a time; at `full` each holds some hundred megabytes.
 
@@ -53,6 +54,9 @@ class Lattice:
     width: int
     height: int
     _soils: dict[tuple[float, float, float], dict[str, Array]] = field(
+        default_factory=dict, repr=False
+    )
+    _cells: dict[bool, tuple[np.ndarray, np.ndarray, Array]] = field(
         default_factory=dict, repr=False
     )
 
@@ -82,10 +86,50 @@ class Lattice:
         """What each cell is like; see `Europe.place`."""
         return self.world.europe.place(self.x, self.y)
 
+    def cells(self, smooth: bool) -> tuple[np.ndarray, np.ndarray, Array]:
+        """Cells at the rows of the backbone: the nearest, or the four around each if `smooth`.
+
+        Returns:
+            Row, column and weight, each (n, cells); the weight is zero off the grid.
+        """
+        if smooth not in self._cells:
+            import pyproj
+
+            rows = self.world.rows.values()
+            way = pyproj.Transformer.from_crs("EPSG:4326", self.crs, always_xy=True)
+            x, y = way.transform(
+                np.concatenate([r.longitude for r in rows]),
+                np.concatenate([r.latitude for r in rows]),
+            )
+            across, down = (x - self.west) / self.cell, (self.north - y) / self.cell
+            off = ~((across >= 0) & (across < self.width) & (down >= 0) & (down < self.height))
+            across, down = np.where(off, 0.0, across), np.where(off, 0.0, down)
+            if smooth:
+                left, top = np.floor(across - 0.5), np.floor(down - 0.5)
+                right, low = across - 0.5 - left, down - 0.5 - top
+                parts = (
+                    (top, left, (1 - low) * (1 - right)), (top, left + 1, (1 - low) * right),
+                    (top + 1, left, low * (1 - right)), (top + 1, left + 1, low * right),
+                )  # fmt: skip
+            else:
+                parts = ((np.floor(down), np.floor(across), np.ones(len(across))),)
+            row, col, weight = (np.stack(p, axis=-1) for p in zip(*parts, strict=True))
+            beyond = (row < 0) | (row >= self.height) | (col < 0) | (col >= self.width)
+            weight = np.where(beyond | off[:, None], 0.0, weight)
+            row, col = row.clip(0, self.height - 1), col.clip(0, self.width - 1)
+            self._cells[smooth] = row.astype(int), col.astype(int), weight
+        return self._cells[smooth]
+
     @property
     def land(self) -> np.ndarray:
         """Is the cell on land?"""
         return self.place["land"].astype(bool)
+
+    @cached_property
+    def country(self) -> np.ndarray:
+        """NUTS code of the country that the cell is in; at sea, of the nearest."""
+        codes = np.array([country[0] for country in COUNTRIES])
+        return codes[self.world.europe.regions.country[self.place["region"]]]
 
     def soil(self, top: float = 0, bottom: float = 20, year: float = 2009) -> dict[str, Array]:
         """Soil of one layer in canonical units; see `adapters.twin.soil.soil`."""
@@ -104,10 +148,13 @@ class World:
     Attributes:
         europe: The continent.
         size: `tiny`, `demo` or `full`.
+        pixels: Source or piece -> canonical column -> what its pixels say at each row of
+            `rows`: (n,) or (n, elements), in canonical units, faults and rounding aside.
     """
 
     europe: Europe
     size: str
+    pixels: dict[str, dict[str, Array]] = field(default_factory=dict, repr=False)
     _grids: dict[tuple[object, ...], Lattice] = field(default_factory=dict, repr=False)
 
     def stream(self, name: str) -> np.random.Generator:
@@ -118,6 +165,33 @@ class World:
     def surveys(self) -> Surveys:
         """The LUCAS-like sites."""
         return Surveys(self.europe, COUNTS[self.size])
+
+    @cached_property
+    def rows(self) -> dict[str, Rows]:
+        """Rows of each backbone source, by the `rows(world)` of its `twin.py`."""
+        from adapters.twin.making import SOURCES, writer
+
+        backbone = (source for source in SOURCES if load_spec(source).sample)
+        return {source: writer(source).rows(self) for source in backbone}
+
+    def remember(self, spec: SourceSpec, column: Column, lattice: "Lattice", values: Array) -> None:
+        """Keep what pixels say at the rows of the backbone.
+
+        Args:
+            spec: The source, or a piece of one.
+            column: The column.
+            lattice: Where the pixels are.
+            values: (elements, h, w) in canonical units.
+        """
+        smooth = column.kind == "numeric" and spec.fuse.resampling == "bilinear"
+        row, col, weight = lattice.cells(smooth)
+        said = values[:, row, col]
+        weight = np.where(np.isnan(said), 0.0, weight)
+        total = weight.sum(axis=-1)
+        with np.errstate(invalid="ignore"):
+            mean = np.nansum(said * weight, axis=-1) / np.where(total > 0, total, np.nan)
+        found = self.pixels.setdefault(spec.id, {})
+        found[column.name] = mean.T if column.is_array else mean[0]
 
     def grid(
         self, crs: str, cell: float, bounds: tuple[float, float, float, float] | None = None
@@ -187,7 +261,7 @@ def write_layers(
         dtype: Of the pixels. ESRI ASCII prints whole numbers for an integer one.
         names: What the `*` of a native stands for, one file each: country codes cut the grid into
             countries (by default those on the grid), other names into strips from west to east.
-        digits: Decimal places in the native unit; by default SIGNIFICANT_DIGITS digits of each.
+        digits: Decimal places in the native unit; by default SIGNIFICANT_BITS bits of each value.
 
     Raises:
         SpecError: The specification does not say how a layer is written, or bands of a file are
@@ -198,6 +272,7 @@ def write_layers(
         column = spec.column(name)
         layers = np.asarray(given, np.float64)
         layers = layers if layers.ndim == 3 else layers[None]
+        lattice.world.remember(spec, column, lattice, layers)
         stands = column.natives
         if len(stands) == 1 and len(layers) > 1:
             file, _, part = stands[0].partition("#")
@@ -238,6 +313,9 @@ def _native(
     whole = dtype.kind in "iu"
     if whole:
         values = np.round(values)
+        limits = np.iinfo(dtype)
+        if ((values < limits.min) | (values > limits.max)).any():
+            raise _error(spec, column, f"{np.nanmax(np.abs(values)):g} does not fit into {dtype}")
     fill = _fill(spec, column, nodata, dtype, str(column.native).partition("#")[0])
     if fill is None:
         if whole and np.isnan(values).any():
@@ -252,10 +330,8 @@ def _native(
 def _round(values: Array, digits: int | None) -> Array:
     if digits is not None:
         return np.round(values, digits)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        power = np.floor(np.log10(np.abs(values)))
-        scale = 10.0 ** (SIGNIFICANT_DIGITS - 1 - np.where(np.isfinite(power), power, 0))
-    return np.round(values * scale) / scale
+    mantissa, exponent = np.frexp(values)
+    return np.ldexp(np.round(np.ldexp(mantissa, SIGNIFICANT_BITS)), exponent - SIGNIFICANT_BITS)
 
 
 def _fill(

@@ -75,9 +75,13 @@ def test_the_matrix_recovers_the_truth(made: tuple[Settings, Path]) -> None:
     assert len(measured) > 60
     assert min(f["recovered"] for f in measured) > 0.9
     assert np.median([f["recovered"] for f in measured]) == 1.0
-    layers = [f for f in report["features"] if f["feature"] == "arsenic_topsoils.arsenic"]
-    assert len(layers) == 6
-    assert min(f["correlation"] for f in layers) > 0.9
+    layers = [f for f in report["features"] if "." in f["feature"]]
+    assert {f["feature"] for f in layers} >= {
+        "arsenic_topsoils.arsenic", "efsa_spatial_data.capri_land_cover",
+        "efsa_spatial_data.texture",
+    }  # fmt: skip
+    # Pixels are met where the rows say they are: nothing but rounding stands between.
+    assert {f["recovered"] for f in layers} == {1.0}
     for source, position in report["positions"].items():
         degraded = load_spec(source).space.location == "degraded"
         assert position["max_m"] < (1500 if degraded else 1)
@@ -109,6 +113,17 @@ def test_the_audit_sees_a_slip_of_unit_in_few_rows(made: tuple[Settings, Path], 
     report = audit(copy, made[0].truth_root)
     spoilt = [f["recovered"] for f in report["features"] if f["feature"] == feature]
     assert max(spoilt) < 0.97
+
+
+def test_the_audit_sees_layers_that_were_mixed_up(made: tuple[Settings, Path], copy: Path) -> None:
+    path = copy / "matrix.parquet"
+    spoilt = ["efsa_spatial_data.texture", "efsa_spatial_data.temperature_monthly"]
+    matrix = pl.read_parquet(path).with_columns(pl.col(spoilt).shift(1))
+    matrix.write_parquet(path)
+    report = audit(copy, made[0].truth_root)
+    for feature in spoilt:
+        seen = [f for f in report["features"] if f["feature"] == feature]
+        assert max(f["recovered"] for f in seen) < 0.99
 
 
 def test_the_audit_sees_flags_that_are_gone_or_invented(

@@ -8,4 +8,4 @@ from adapters.twin.world import World
 
 def write(world: World, folder: Path) -> None:
     """Write the native files."""
-    arsenic(world.europe, world.size, folder)
+    arsenic(world, folder)

@@ -2,11 +2,16 @@
 
 from pathlib import Path
 
-from adapters.twin.planting import Draft
-from adapters.twin.surveys import lucas_2009
+from adapters.twin.planting import Draft, Rows
+from adapters.twin.surveys import lucas_2009, rows_2009
 from adapters.twin.world import World
 
 
 def write(world: World, folder: Path) -> Draft:
     """Write the native files."""
     return lucas_2009(world.surveys, folder)
+
+
+def rows(world: World) -> Rows:
+    """Its rows and where its files say they are."""
+    return rows_2009(world.surveys)
