@@ -14,7 +14,7 @@ from dagster_project import automation, rendering
 from dagster_project.fusion import matrix_key
 from dagster_project.groups import Group
 from dagster_project.resources import WRITER_POOL
-from dagster_project.sources import OWNERS, refusal, std_key
+from dagster_project.sources import OWNERS, refusal, report_url, std_key
 
 PUBLISHED = dg.AssetKey(["published"])
 
@@ -36,6 +36,7 @@ def publish_asset(specs: list[SourceSpec], groups: list[Group]) -> dg.AssetsDefi
     )
     def published(settings: dg.ResourceParam[Settings]) -> dg.MaterializeResult:
         from adapters.store import Store, datapackage, read_only
+        from expectations.site import write_index
 
         with refusal():
             path = Store(settings).publish()
@@ -47,6 +48,7 @@ def publish_asset(specs: list[SourceSpec], groups: list[Group]) -> dg.AssetsDefi
                        from meta.source order by source"""
                 ).fetchall()
                 names = [column[0] for column in connection.description]
+            reports = write_index(settings)
         rows = [dict(zip(names, row, strict=True)) for row in sources]
         matrices = {
             group.name: current.read_text(encoding="utf-8").strip()
@@ -61,6 +63,7 @@ def publish_asset(specs: list[SourceSpec], groups: list[Group]) -> dg.AssetsDefi
             metadata={
                 "path": dg.MetadataValue.path(path),
                 "datapackage": dg.MetadataValue.path(package),
+                "validation_reports": dg.MetadataValue.url(report_url(reports, settings)),
                 "size_mb": round(path.stat().st_size / 1e6, 3),
                 "sources": rendering.table(rows),
                 "matrices": matrices,

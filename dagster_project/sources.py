@@ -141,8 +141,8 @@ def _std(spec: SourceSpec) -> dg.AssetsDefinition:
     ) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
         from adapters.archive import candidate
         from adapters.standardise import standardise
-        from expectations.engine import data_docs
         from expectations.gate import RefusedError, commit_if_valid
+        from expectations.site import data_docs
 
         with refusal():
             standard = standardise(spec, candidate(spec, settings), settings)

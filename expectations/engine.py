@@ -1,24 +1,20 @@
 """Running Great Expectations on the data of this project: the one seam that knows how.
 
-Belongs here: turning a standard table into what Great Expectations reads, its answers into a
-report, and the report into Data Docs.
-Never here: which expectations hold (see `derive`).
+Belongs here: turning a standard table into what Great Expectations reads, and its answers into a
+report.
+Never here: which expectations hold (see `derive`), or the pages made of a report (see `site`).
 
 Great Expectations 1.24 has no DuckDB engine: tables go to it as pandas frames on Arrow columns,
 which keep DuckDB's types and hold arrays and BLOBs. The rows of failures are looked up here
 afterwards: its own index lists take seconds for each column of which half of 70,000 values fail.
 """
 
-import datetime
 import functools
-import shutil
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from adapters.settings import Settings
 from expectations.baselines import Baseline
 from expectations.derive import expectations_for
 
@@ -41,6 +37,7 @@ class CheckResult:
         detail: What was expected, or why the check itself failed.
         samples: A few unexpected values with the row they stand in.
         remedy: What to do about it.
+        comparison: Is it about the difference to the last version? A person may overrule these.
     """
 
     expectation: str
@@ -51,6 +48,7 @@ class CheckResult:
     detail: str
     samples: tuple[str, ...]
     remedy: str
+    comparison: bool = False
 
     def __str__(self) -> str:
         """One readable paragraph."""
@@ -136,37 +134,6 @@ def run(standard: "Standard", expectations: list[Any]) -> Report:
     return Report(source, standard.version, results, validation)
 
 
-def data_docs(report: Report, settings: Settings) -> Path:
-    """Add the report to the Great Expectations Data Docs under `settings.docs`.
-
-    The site keeps one result page a source, that of its last validation.
-
-    Returns:
-        The result page of the source.
-    """
-    from great_expectations.core.run_identifier import RunIdentifier
-    from great_expectations.data_context.types.resource_identifiers import (
-        ExpectationSuiteIdentifier,
-        ValidationResultIdentifier,
-    )
-
-    for old in ("results", "site/validations"):
-        shutil.rmtree(settings.docs / old / report.source, ignore_errors=True)
-    context = _docs_context(settings.docs)
-    suite = ExpectationSuiteIdentifier(report.source)
-    key = ValidationResultIdentifier(
-        expectation_suite_identifier=suite,
-        run_id=RunIdentifier(report.version, datetime.datetime.now(datetime.UTC)),
-        batch_identifier=report.source,
-    )
-    context.validation_results_store.set(key, report.validation)
-    context.build_data_docs(resource_identifiers=[key])
-    pages = list((settings.docs / "site" / "validations" / report.source).rglob("*.html"))
-    if len(pages) != 1:
-        raise RuntimeError(f"Data Docs wrote {len(pages)} pages for {report.source}, not one")
-    return pages[0]
-
-
 def _frame(table: pl.DataFrame) -> Any:
     frame = table.to_pandas(use_pyarrow_extension_array=True)
     for name, dtype in table.schema.items():
@@ -182,47 +149,6 @@ def _context() -> Any:
     import great_expectations as gx
 
     context = gx.get_context(mode="ephemeral")
-    context.variables.progress_bars = {"globally": False, "metric_calculations": False}
-    return context
-
-
-@functools.cache
-def _docs_context(folder: Path) -> Any:
-    import great_expectations as gx
-    from great_expectations.data_context.types.base import (
-        DataContextConfig,
-        InMemoryStoreBackendDefaults,
-    )
-
-    def files(where: str) -> dict[str, str]:
-        return {
-            "class_name": "TupleFilesystemStoreBackend",
-            "base_directory": str(folder.resolve() / where),
-        }
-
-    defaults = InMemoryStoreBackendDefaults()
-    stores = dict(defaults.stores)
-    stores[defaults.validation_results_store_name] = {
-        "class_name": "ValidationResultsStore",
-        "store_backend": files("results"),
-    }
-    context = gx.get_context(
-        mode="ephemeral",
-        project_config=DataContextConfig(
-            stores=stores,
-            store_backend_defaults=defaults,
-            data_docs_sites={
-                "soilmeld": {
-                    "class_name": "SiteBuilder",
-                    "site_name": "soilmeld",
-                    "show_how_to_buttons": False,
-                    "store_backend": files("site"),
-                    "site_index_builder": {"class_name": "DefaultSiteIndexBuilder"},
-                }
-            },
-            analytics_enabled=False,
-        ),
-    )
     context.variables.progress_bars = {"globally": False, "metric_calculations": False}
     return context
 
@@ -251,6 +177,7 @@ def _answer(result: Any, table: pl.DataFrame) -> CheckResult:
         detail=f"the check itself failed: {problem}" if problem else expected,
         samples=() if result.success or problem else _samples(asked, found, config.type, table),
         remedy=meta["remedy"],
+        comparison=meta.get("comparison", False) and problem is None,
     )
 
 
