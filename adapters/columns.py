@@ -239,11 +239,15 @@ def _refuse_headers(
     unknown: Sequence[str],
 ) -> None:
     """One error for all headers; or one for each, where all errors are asked for."""
-    if not collecting():
-        raise _header_error(spec, name, native, missing, unknown)
+    wanted = sum(len(c.natives) for c in spec.columns if c.table == name and c.required)
+    if not collecting() or len(missing) > wanted / 2:
+        # Without most of its headers it is another file, of which no single header tells anything.
+        refuse(_header_error(spec, name, native, missing, unknown), ("tables", name, "files"))
+        return
     for one in missing:
         error = _header_error(spec, name, native, [one], unknown)
         refuse(error, ("columns", one[0].name))
+        unknown = [h for h in unknown if not (error.remedy or "").startswith(f"if {h!r} is ")]
     if spec.tables[name].extra_columns == "refuse" and unknown:
         refuse(_header_error(spec, name, native, [], unknown), ("tables", name, "extra_columns"))
 

@@ -24,7 +24,7 @@ from adapters.corrections import (
     SetText,
     Swap,
 )
-from adapters.errors import ReadError
+from adapters.errors import ReadError, refuse
 from adapters.rules import FLAGS_SCHEMA, no_flags
 from adapters.units import Conversion, conversion
 
@@ -53,8 +53,11 @@ def correct_table(
     for entry in _entries(spec, name, native.place.partition("!")[0]):
         if isinstance(entry, RestateLayer):
             raise _guard(spec, entry, native.place, ["rows, not pixels"], "a raster file")
-        native, flagged = _APPLY[entry.action](spec, entry, native)
-        flags.append(flagged)
+        try:
+            native, flagged = _APPLY[entry.action](spec, entry, native)
+            flags.append(flagged)
+        except ReadError as error:
+            refuse(error)
     return native, pl.concat(flags)
 
 
@@ -242,11 +245,7 @@ def _drop(
     raw = ["; ".join(t or "" for t in row) for row in native.cells.filter(rows).rows()]
     numbers = native.rows.filter(rows)
     gone = [f"row {number}: {text}" for number, text in zip(numbers, raw, strict=True)]
-    geometry = None if native.geometry is None else native.geometry.filter(~rows)
-    kept = dataclasses.replace(
-        native, cells=native.cells.filter(~rows), rows=native.rows.filter(~rows), geometry=geometry
-    )
-    return kept, _flags(spec, entry, [native.place] * len(gone), None, gone)
+    return native.at(~rows), _flags(spec, entry, [native.place] * len(gone), None, gone)
 
 
 def _to_declared(spec: "SourceSpec", entry: Reinterpret) -> Conversion:

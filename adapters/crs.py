@@ -75,6 +75,8 @@ def require_same_crs(
     from pyproj import CRS, Geod, Transformer
     from pyproj.exceptions import CRSError, ProjError
 
+    tables = [("tables", name, "read", "crs") for name, t in spec.tables.items() if t.read.crs]
+    spec_key = tables[0] if tables else ("space", "crs")
     try:
         given = [CRS.from_user_input(c) if c else None for c in (declared, stated)]
     except CRSError as error:
@@ -84,6 +86,7 @@ def require_same_crs(
             file=file,
             samples=[c for c in (declared, stated) if c],
             remedy="correct `crs` in source.yaml",
+            spec_key=spec_key,
         ) from error
     if given[0] is None or given[1] is None:
         only = given[0] or given[1]
@@ -93,6 +96,7 @@ def require_same_crs(
                 source=spec.id,
                 file=file,
                 remedy="set `read.crs` of its table in source.yaml",
+                spec_key=spec_key,
             )
         return only.to_wkt()
     west, south, east, north = bounds
@@ -111,6 +115,7 @@ def require_same_crs(
             file=file,
             samples=[c.name for c in given if c],
             remedy="correct `crs` in source.yaml",
+            spec_key=spec_key,
         ) from error
     if not np.max(metres) <= _SAME_WITHIN_M:
         # Where one of the two places a point nowhere, the distance is not a number.
@@ -122,5 +127,6 @@ def require_same_crs(
             file=file,
             samples=[f"file: {given[1].name}", f"declared: {given[0].name}"],
             remedy="correct `crs` in source.yaml, or drop it there if the file is right",
+            spec_key=spec_key,
         )
     return given[0].to_wkt()

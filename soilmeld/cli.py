@@ -247,6 +247,35 @@ def explain(group: Group, sample_id: str, feature: str, settings_file: SettingsF
 
 
 @app.command()
+def check(
+    source_id: Annotated[str, typer.Argument(help="Source id; `?` to have it guessed.")],
+    path: Annotated[Path, typer.Argument(help="Downloaded file, folder or zip.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    settings_file: SettingsFile = None,
+) -> None:
+    """Say whether a downloaded file meets its source's specification; nothing is taken in.
+
+    Lists all that differs, each with the line of the specification to change. Ends with code 1
+    where a run would refuse the file.
+    """
+    from adapters.spec import load_spec
+    from expectations.checking import check as check_file
+    from expectations.checking import guess
+
+    if source_id == "?":
+        for name, share in guess(path):
+            console.print(f"{name}: has {share:.0%} of its headers")
+        return
+    with errors.status("reading and checking"):
+        result = check_file(load_spec(source_id), path, load_settings(settings_file))
+    if as_json:
+        console.print_json(data=result.as_dict())
+    else:
+        console.print(result.readable(), markup=False, highlight=False, soft_wrap=True)
+    raise typer.Exit(0 if result.meets else 1)
+
+
+@app.command()
 def accept(
     source_id: str,
     replace_twin: Annotated[

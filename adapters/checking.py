@@ -1,0 +1,417 @@
+"""Does a downloaded file meet its specification? All that differs, with the line to change.
+
+Belongs here: taking a file, folder or zip as if it were handed in, running it through the same
+steps as a committed version in a scratch folder, and naming the line of the specification that each
+difference is about.
+Never here: a second way to read or parse; expectations on the result (room `expectations`).
+"""
+
+import hashlib
+import zipfile
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+import yaml
+
+from adapters.archive import ORIGIN_FILE, RawFile, RawVersion, of_tables, suspicion
+from adapters.columns import match_headers
+from adapters.corrections import CORRECTIONS_FILE
+from adapters.errors import CodebookError, ReadError, SoilmeldError, collected
+from adapters.readers import NativeTable, matching, read_table
+from adapters.settings import Settings
+from adapters.spec import SourceSpec, load_spec, source_ids
+
+if TYPE_CHECKING:
+    from adapters.standardise import Standard
+
+# Endings that files of a reader have; a reader that is not named takes any.
+_ENDINGS = {
+    "csv": (".csv", ".txt", ".tsv", ".dat", ".avl"),
+    "xlsx": (".xlsx", ".xlsm"),
+    "xls": (".xls",),
+    "dbf": (".dbf",),
+    "vector": (".shp", ".gpkg", ".geojson", ".json", ".kml", ".gml", ".tab", ".fgb"),
+    "raster": (".tif", ".tiff", ".asc", ".rst", ".img", ".bil", ".flt", ".adf", ".vrt", ".grd"),
+    "netcdf": (".nc", ".nc4", ".cdf"),
+}
+_SAMPLES = 5
+_FITS = 0.8
+"""Share of a table's headers that a file must have to be taken for a file of it."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One difference between what was handed in and the specification.
+
+    Attributes:
+        problem: What differs.
+        where: File and row, header, layer or band.
+        samples: What stands there.
+        spec_line: Line of the specification that says otherwise, such as `columns.csv:17`.
+        assumed: What the specification assumed without having seen it, or None.
+        change: What to do: a change of that line, or of the file.
+        refused: Would a run refuse the file for it?
+    """
+
+    problem: str
+    where: str
+    samples: tuple[str, ...]
+    spec_line: str | None
+    assumed: str | None
+    change: str
+    refused: bool
+
+    def readable(self) -> str:
+        """A paragraph: what differs, what stands there, the line, and what to do."""
+        lines = [f"{'REFUSED' if self.refused else 'note'} {self.where}: {self.problem}"]
+        if self.samples:
+            lines.append("  found: " + ", ".join(repr(s) for s in self.samples))
+        if self.assumed:
+            lines.append(f"  {self.assumed}, and nobody had seen the file")
+        if self.spec_line:
+            lines.append(f"  spec: {self.spec_line}")
+        return "\n".join([*lines, f"  remedy: {self.change}"])
+
+    def as_dict(self) -> dict[str, object]:
+        """For JSON."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Examination:
+    """What became of the files.
+
+    Attributes:
+        spec: The source.
+        tables: Native table -> its files among those handed in.
+        standards: What would be committed, with NULL for what was refused; the main part first.
+        findings: What differs.
+    """
+
+    spec: SourceSpec
+    tables: dict[str, list[str]]
+    standards: tuple["Standard", ...]
+    findings: tuple[Finding, ...]
+
+
+def examine(spec: SourceSpec, path: Path, settings: Settings) -> Examination:
+    """Run files through reading, parsing, placing and the rules, and collect all that is refused.
+
+    Args:
+        spec: The source.
+        path: A file (those of the same stem beside it belong to it), a folder or a zip file.
+        settings: Whose data root is a scratch folder: nothing is archived or committed.
+
+    Raises:
+        ReadError: There is no such file, or the folder is empty.
+    """
+    from adapters.standardise import standardise
+
+    present = _present(spec, path, settings)
+    whole = path.is_dir() or path.suffix.lower() == ".zip"
+    findings: list[Finding] = []
+    named = _named(spec, present, findings, rename=not whole)
+    raw = _version(spec, named)
+    tables = {name: matching(raw.files, t.files) for name, t in spec.tables.items()}
+    if raw.files or not any(finding.refused for finding in findings):
+        findings += _missing_tables(spec, tables, whole)
+    standards: list[Standard] = []
+    for piece in spec.pieces:
+        here = [name for name in piece.tables if tables[name]]
+        if not here:
+            continue
+        with collected() as errors:
+            try:
+                made = standardise(piece, raw, settings)
+                standards.append(made)
+            except SoilmeldError as error:
+                errors.append(error)
+        findings += _from_errors(piece, errors, tables)
+    return Examination(spec, tables, tuple(standards), tuple(dict.fromkeys(findings)))
+
+
+def better_fit(spec: SourceSpec | None, path: Path) -> list[tuple[str, float]]:
+    """Sources whose tables have a file's headers, or whose patterns have its name; best first.
+
+    Args:
+        spec: A source that it should fit better than, or None.
+        path: The file.
+
+    Returns:
+        Source id and the share of the table's headers that the file has (1 for a layer whose name
+        fits), for all above `_FITS`.
+    """
+    read: dict[str, NativeTable | None] = {}
+    own = _fit(spec, path, read) if spec else 0.0
+    fits = [(s, _fit(load_spec(s), path, read)) for s in source_ids() if not spec or s != spec.id]
+    found = [(s, share) for s, share in fits if share >= _FITS and share > own]
+    return sorted(found, key=lambda pair: (-pair[1], pair[0]))
+
+
+def spec_line(spec: SourceSpec, key: Sequence[str]) -> str | None:
+    """`file:line` of a key of the specification; of the deepest part of it that stands there.
+
+    Args:
+        spec: The source.
+        key: `("columns", <canonical name>)`, `("corrections", <id>)`, or keys of source.yaml.
+    """
+    if not key:
+        return None
+    if key[0] == "columns":
+        lines = [c.line for c in spec.columns if c.name == key[1] and c.line]
+        return f"columns.csv:{lines[0]}" if lines else None
+    file = CORRECTIONS_FILE if key[0] == "corrections" else "source.yaml"
+    path = spec.folder / file
+    if not path.is_file():
+        return None
+    text = path.read_text(encoding="utf-8")
+    if file == CORRECTIONS_FILE:
+        starts = [i for i, line in enumerate(text.splitlines(), 1) if f"id: {key[1]}" in line]
+        return f"{file}:{starts[0]}" if starts else None
+    node, line = yaml.compose(text), 1
+    for part in key:
+        if not isinstance(node, yaml.MappingNode):
+            break
+        found = [(k, v) for k, v in node.value if k.value == part]
+        if not found:
+            break
+        line, node = found[0][0].start_mark.line + 1, found[0][1]
+    return f"{file}:{line}"
+
+
+def assumption(spec: SourceSpec, key: Sequence[str], header: bool) -> str | None:
+    """What the specification assumed about a column or table, in words; None where it knew.
+
+    Args:
+        spec: The source.
+        key: As of `spec_line`.
+        header: Is the difference about the column's header or layer rather than its values?
+    """
+    if key[:1] == ("columns",):
+        column = spec.column(key[1])
+        if header:
+            what, evidence = f"the header or layer {column.native!r}", column.evidence
+        elif column.kind == "numeric":
+            what = f"the unit {column.unit}" + (f" ({column.basis})" if column.basis else "")
+            evidence = column.unit_evidence or column.evidence
+        elif column.kind == "categorical":
+            what, evidence = f"the codes of codebook {column.codebook}", column.evidence
+        else:
+            what, evidence = f"that {column.native!r} is a {column.kind}", column.evidence
+        return f"the spec assumed {what}" if evidence == "assumed" else None
+    if key[:1] == ("tables",) and len(key) > 1:
+        told = {c.evidence for c in spec.columns if c.table == key[1]}
+        names = " or ".join(spec.tables[key[1]].files)
+        return f"the spec assumed a file {names} in this form" if told == {"assumed"} else None
+    return None
+
+
+def _present(spec: SourceSpec, path: Path, settings: Settings) -> dict[str, Path]:
+    """Files that were handed in, by the name that they have in the folder."""
+    if path.suffix.lower() == ".zip" and path.is_file() and not _wants_zip(spec):
+        folder = settings.scratch / "check" / path.stem
+        try:
+            with zipfile.ZipFile(path) as packed:
+                packed.extractall(folder)
+        except zipfile.BadZipFile as error:
+            raise ReadError(
+                f"not a readable zip file: {error}",
+                source=spec.id,
+                file=path.name,
+                remedy="download it again; it may be cut off or a web page",
+            ) from error
+        path = folder
+    if path.is_dir():
+        files = [p for p in sorted(path.rglob("*")) if p.is_file() and p.name != ORIGIN_FILE]
+        found = {p.relative_to(path).as_posix(): p for p in files}
+    elif path.is_file():
+        stem = path.name.split(".")[0].casefold()
+        sides = [p for p in sorted(path.parent.iterdir()) if p.is_file() and p != path]
+        found = {path.name: path}
+        found |= {p.name: p for p in sides if p.name.split(".")[0].casefold() == stem}
+    else:
+        found = {}
+    if not found:
+        raise ReadError("there is no file", source=spec.id, file=str(path), remedy="check the path")
+    return found
+
+
+def _wants_zip(spec: SourceSpec) -> bool:
+    return any(p.endswith(".zip") for t in spec.tables.values() for p in t.files)
+
+
+def _named(
+    spec: SourceSpec, present: dict[str, Path], findings: list[Finding], rename: bool
+) -> dict[str, Path]:
+    """The files under the names that the specification expects, where it is clear which is meant.
+
+    Files that are not what their name says are told and left out.
+    """
+    expected = of_tables(spec, present)
+    first = next(iter(present))
+    if rename and first not in expected:
+        name = _meant(spec, first, present[first], findings)
+        if name is None:
+            return {}
+        stem, new = first.rsplit(".", 1)[0], name.rsplit(".", 1)[0]
+        renamed = {new + n[len(stem) :] if n.startswith(stem) else n: p for n, p in present.items()}
+        present, expected = renamed, of_tables(spec, renamed)
+    elif not rename and (unread := sorted(set(present) - set(expected))):
+        findings.append(
+            Finding(
+                f"{len(unread)} files are not read: no table of the source expects them",
+                "the folder",
+                tuple(unread[:_SAMPLES]),
+                spec_line(spec, ("tables",)),
+                None,
+                "nothing, if the tables have all that you need",
+                False,
+            )
+        )
+    kept = {}
+    for name in expected:
+        if fault := suspicion(present[name]):
+            findings.append(
+                Finding(
+                    fault.replace(present[name].name, "the file", 1),
+                    name,
+                    (),
+                    None,
+                    None,
+                    "download the file again: log in at the landing page of the source first",
+                    True,
+                )
+            )
+        else:
+            kept[name] = present[name]
+    return kept
+
+
+def _meant(spec: SourceSpec, name: str, path: Path, findings: list[Finding]) -> str | None:
+    """Name that the specification has for a file which is named otherwise."""
+    suffix = PurePosixPath(name).suffix.lower()
+    able = [
+        table
+        for table, t in spec.tables.items()
+        if t.compose != "keep" and suffix in _ENDINGS.get(t.read.reader, (suffix,))
+    ]
+    patterns = [p for t in spec.tables.values() for p in t.files]
+    others = better_fit(spec, path)
+    hint = f"; it fits source {others[0][0]!r} better" if others else ""
+    if not able:
+        table = next(iter(spec.tables))
+        findings.append(
+            Finding(
+                f"no table of the source is read from {suffix or 'such'} files{hint}",
+                name,
+                tuple(patterns[:5]),
+                spec_line(spec, ("tables", table, "read", "reader")),
+                assumption(spec, ("tables", table), header=True),
+                f"hand in {' or '.join(patterns[:3])}; if the publisher has changed the format, "
+                f"correct `files` and `reader` of table {table} in source.yaml",
+                True,
+            )
+        )
+        return None
+    read: dict[str, NativeTable | None] = {}
+    table = max(able, key=lambda t: _table_fit(spec, t, path, read))
+    key = ("tables", table, "files")
+    findings.append(
+        Finding(
+            f"no table expects a file of this name; it was read as table {table!r}{hint}",
+            name,
+            tuple(spec.tables[table].files),
+            spec_line(spec, key),
+            assumption(spec, key, header=True),
+            f"name it {spec.tables[table].files[0]}, or add {name} to `files` of table {table} in "
+            "source.yaml",
+            True,
+        )
+    )
+    return spec.tables[table].files[0].replace("*", PurePosixPath(name).stem)
+
+
+def _version(spec: SourceSpec, files: dict[str, Path]) -> RawVersion:
+    listed = []
+    for name, path in files.items():
+        with path.open("rb") as handle:
+            sha256 = hashlib.file_digest(handle, "sha256").hexdigest()
+        listed.append(RawFile(name, path.resolve(), sha256, path.stat().st_size))
+    content = "\0".join(f.name + f.sha256 for f in listed)
+    version = "check-" + hashlib.sha256(content.encode()).hexdigest()[:16]
+    return RawVersion(spec.source, version, "user", "user", tuple(listed), "")
+
+
+def _missing_tables(
+    spec: SourceSpec, tables: dict[str, list[str]], whole: bool
+) -> Iterator[Finding]:
+    """Tables without a file: refused where everything was handed in, else still to come."""
+    for name, table in spec.tables.items():
+        if tables[name] or not table.required:
+            continue
+        key = ("tables", name, "files")
+        yield Finding(
+            f"no file of table {name!r}" + ("" if whole else " was given with it"),
+            " or ".join(table.files),
+            (),
+            spec_line(spec, key),
+            assumption(spec, key, header=True),
+            f"hand it in too: {spec.access.instructions.strip()}; if it is named otherwise, correct"
+            f" `files` of table {name} in source.yaml",
+            whole,
+        )
+
+
+def _from_errors(
+    spec: SourceSpec, errors: Sequence[SoilmeldError], tables: dict[str, list[str]]
+) -> Iterator[Finding]:
+    for error in errors:
+        key = error.spec_key
+        if key[:1] == ("tables",) and not tables.get(key[1]):
+            continue  # told as a missing table
+        if key[:1] == ("columns",) and not tables.get(spec.column(key[1]).table):
+            continue
+        header = error.where == "header" or (
+            spec.is_raster and not isinstance(error, CodebookError)
+        )
+        yield Finding(
+            error.problem,
+            ", ".join(part for part in (error.file, error.where) if part),
+            tuple(error.samples),
+            spec_line(spec, key),
+            assumption(spec, key, header=header),
+            error.remedy or "",
+            True,
+        )
+
+
+def _fit(spec: SourceSpec, path: Path, read: dict[str, NativeTable | None]) -> float:
+    """Share of the headers of the best fitting table of a source that a file has."""
+    return max((_table_fit(spec, table, path, read) for table in spec.tables), default=0.0)
+
+
+def _table_fit(
+    spec: SourceSpec, name: str, path: Path, read: dict[str, NativeTable | None]
+) -> float:
+    table = spec.tables[name]
+    if path.suffix.lower() not in _ENDINGS.get(table.read.reader, ()) or table.compose == "keep":
+        return 0.0
+    if table.read.reader in ("raster", "netcdf"):
+        natives = [n for c in spec.columns if c.table == name for n in c.natives]
+        return float(any(n.partition("#")[0].casefold() == path.name.casefold() for n in natives))
+    key = table.read.model_dump_json()
+    if key not in read:
+        try:
+            read[key] = read_table(spec, name, path.parent, path.name)
+        except SoilmeldError:
+            read[key] = None  # It cannot be read that way: it is no file of such a table.
+    native = read[key]
+    wanted = [c for c in spec.columns if c.table == name and c.required and c.native != "*"]
+    if native is None or len(wanted) < 3:
+        return 0.0
+    with collected():
+        places = match_headers(spec, name, native)
+    found = [place is not None for column in wanted for place in places[column.name]]
+    return sum(found) / len(found)

@@ -1,0 +1,202 @@
+"""`soilmeld check`: all that differs in one go, each with the line to change."""
+
+import json
+import zipfile
+from pathlib import Path
+
+import openpyxl
+import pytest
+from typer.testing import CliRunner
+
+from adapters.errors import ReadError
+from adapters.settings import Settings
+from adapters.spec import SourceSpec, load_spec
+from expectations.checking import Check, check, guess
+from soilmeld.cli import app
+
+SOURCE = """\
+id: pits
+title: Soil pits
+description: Soil pits.
+modality: table
+origin:
+  producer: P
+  page: https://example.org
+  citation: P (2020)
+  licence: {id: CC0-1.0, redistribute: true, attribution: P}
+access: {kind: manual, instructions: Ask for pits.csv.}
+tables:
+  main:
+    files: [pits.csv]
+    read: {reader: csv}
+keys: [pit]
+space: {support: point, crs: EPSG:4326, x: longitude, y: latitude, bounds: [-10, 35, 30, 70]}
+depth: {top: 0, bottom: 20}
+fuse: {join: none, reason: test}
+"""
+COLUMNS = """\
+name,table,native,kind,quantity,unit,basis,codebook,date_format,evidence,unit_evidence,description
+pit,main,Pit,text,,,,,,verified,,name
+longitude,main,Lon,numeric,,degree,,,,verified,verified,east
+latitude,main,Lat,numeric,,degree,,,,verified,verified,north
+sampled,main,Day,date,,,,,%d/%m/%Y,verified,,day
+cover,main,Cover,categorical,,,,cover,,verified,,cover
+clay,main,Clay,numeric,clay,percent,mass,,,verified,assumed,clay
+carbon,main,OC,numeric,organic_carbon,g/kg,mass,,,assumed,assumed,carbon
+"""
+HEADER = ["Pit", "Lon", "Lat", "Day", "Cover", "Clay", "OC"]
+
+
+def rows(count: int = 40) -> list[list[str]]:
+    return [
+        [f"P{i}", f"{5 + i / 10:.2f}", f"{48 + i / 10:.2f}", f"{i % 28 + 1:02d}/06/2019",
+         "AB"[i % 2], f"{10 + i}", f"{5 + i}"]
+        for i in range(count)
+    ]  # fmt: skip
+
+
+def text(header: list[str], table: list[list[str]]) -> str:
+    return "\n".join(",".join(row) for row in [header, *table]) + "\n"
+
+
+@pytest.fixture(scope="module")
+def spec(tmp_path_factory: pytest.TempPathFactory) -> SourceSpec:
+    folder = tmp_path_factory.mktemp("sources") / "pits"
+    (folder / "codebooks").mkdir(parents=True)
+    (folder / "source.yaml").write_text(SOURCE)
+    (folder / "columns.csv").write_text(COLUMNS)
+    (folder / "codebooks" / "cover.csv").write_text("code,label\nA,arable\nB,forest\n")
+    return load_spec("pits", folder.parent)
+
+
+@pytest.fixture
+def checked(spec: SourceSpec, tmp_path: Path):
+    def run(data: str | bytes, name: str = "pits.csv") -> Check:
+        path = tmp_path / "hand" / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(data if isinstance(data, bytes) else data.encode())
+        return check(spec, path, Settings(data_root=tmp_path / "data"))
+
+    return run
+
+
+def test_a_good_file_meets_its_specification(checked, tmp_path):
+    result = checked(text(HEADER, rows()))
+    assert result.meets
+    assert result.findings == ()
+    assert result.rows == {"pits": 40}
+    assert not (tmp_path / "data").exists()  # nothing is archived or committed
+
+
+def test_all_differences_are_told_at_once_each_with_its_line(checked):
+    table = rows()
+    for row in table[:10]:
+        row[3], row[4] = "06/31/2019", "Z"
+    for row in table:
+        row[5] = f"{10 * float(row[5]):g}"
+    table[7][0] = table[6][0]
+    told = checked(text([*HEADER[:-1], "Org_C"], table))
+    lines = {f.spec_line: f for f in told.findings if f.refused}
+    assert not told.meets
+    assert set(lines) == {
+        "source.yaml:15",  # keys
+        "columns.csv:5",  # the day
+        "columns.csv:6",  # the cover
+        "columns.csv:7",  # clay, in permille
+        "columns.csv:8",  # the header of carbon
+    }
+    assert lines["columns.csv:5"].samples == ("06/31/2019",)
+    assert "closest: " in lines["columns.csv:6"].problem
+    assert lines["columns.csv:7"].assumed == "the spec assumed the unit percent (mass)"
+    assert lines["columns.csv:8"].assumed == "the spec assumed the header or layer 'OC'"
+    assert "the spec assumed" in told.readable()
+
+
+def test_the_nearest_header_and_the_change_are_named(checked):
+    told = checked(text([*HEADER[:5], "clay_pct", "OC"], rows()))
+    (finding,) = told.findings
+    assert (
+        finding.change
+        == "if 'clay_pct' is clay, add it to aliases in line 7 of columns.csv " + ("(column clay)")
+    )
+
+
+def test_a_web_page_is_told(checked):
+    told = checked("<!DOCTYPE html><html><body>log in</body></html>")
+    assert not told.meets
+    assert "web page" in told.findings[0].problem
+    assert len(told.findings) == 1
+
+
+def test_a_workbook_for_a_csv_file(checked, tmp_path):
+    book = openpyxl.Workbook()
+    for row in [HEADER, *rows()]:
+        book.active.append(row)
+    book.save(tmp_path / "pits.xlsx")
+    told = checked((tmp_path / "pits.xlsx").read_bytes(), "pits.xlsx")
+    assert [f.spec_line for f in told.findings] == ["source.yaml:14"]
+    assert ".xlsx" in told.findings[0].problem
+
+
+def test_a_file_of_another_name_is_read_and_told(checked):
+    told = checked(text(HEADER, rows()), "download(1).csv")
+    (finding,) = told.findings
+    assert finding.spec_line == "source.yaml:13"
+    assert told.rows == {"pits": 40}
+    assert "name it pits.csv" in finding.change
+
+
+def test_swapped_coordinates_are_told_among_the_rest(checked):
+    told = checked(text(["Pit", "Lat", "Lon", *HEADER[3:6], "Corg"], rows()))
+    problems = " ".join(f.problem for f in told.findings)
+    assert "swapped" in problems
+    assert "'Corg'" in problems
+
+
+def test_a_folder_and_a_zip(spec, tmp_path):
+    folder = tmp_path / "hand"
+    folder.mkdir()
+    (folder / "pits.csv").write_text(text(HEADER, rows()))
+    (folder / "readme.txt").write_text("hello")
+    settings = Settings(data_root=tmp_path / "data")
+    told = check(spec, folder, settings)
+    assert told.meets
+    assert [f.samples for f in told.findings] == [("readme.txt",)]
+    with zipfile.ZipFile(tmp_path / "all.zip", "w") as packed:
+        packed.write(folder / "pits.csv", "deep/pits.csv")
+    assert check(spec, tmp_path / "all.zip", settings).meets
+    (folder / "pits.csv").unlink()
+    told = check(spec, folder, settings)
+    assert not told.meets
+
+
+def test_nothing_there(spec, tmp_path):
+    with pytest.raises(ReadError, match="no file"):
+        check(spec, tmp_path / "none.csv", Settings(data_root=tmp_path))
+
+
+GEMAS = (
+    "COUNTRY,longitude,latitude,Xcoord,Ycoord,MeanTemp,AnnPrec,soilclass,sand,silt,clay,Al,Ba,Ca,"
+    "Cr,Fe,K,Mg,Mn,Na,Nb,P,Si,Sr,Ti,V,Y,Zn,Zr,LOI\n"
+)
+
+
+def test_a_file_of_another_source_is_named(checked, tmp_path):
+    told = checked(GEMAS + ",".join(["1"] * 30) + "\n")
+    assert told.fits_better == ("gemas",)
+    assert "another file" not in told.readable()
+    path = tmp_path / "hand" / "pits.csv"
+    assert guess(path)[0] == ("gemas", 1.0)
+
+
+def test_the_command_line_ends_with_code_1_and_prints_json(tmp_path):
+    (tmp_path / "gemas.csv").write_text("<html>")
+    (tmp_path / "soilmeld.toml").write_text(f'data_root = "{tmp_path / "data"}"\n')
+    about = ["--settings", str(tmp_path / "soilmeld.toml")]
+    done = CliRunner().invoke(
+        app, ["check", "gemas", str(tmp_path / "gemas.csv"), "--json", *about]
+    )
+    assert done.exit_code == 1
+    said = json.loads(done.stdout)
+    assert said["meets"] is False
+    assert said["findings"][0]["refused"] is True
