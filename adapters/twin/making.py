@@ -56,6 +56,14 @@ def writer(source: str) -> ModuleType:
     return module
 
 
+def backbone() -> list[str]:
+    """Sources whose `twin.py` says which rows it writes, and where (`rows(world)`).
+
+    The text tells: a source must not depend on every other one's code being in order.
+    """
+    return [s for s in SOURCES if "\ndef rows(" in (SOURCES_DIR / s / "twin.py").read_text("utf-8")]
+
+
 def _code_digest(source: str) -> str:
     """SHA-256 of the code and the specification behind a source's files."""
     digest = hashlib.sha256(_shared_digest())

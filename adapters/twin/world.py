@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from adapters.errors import SpecError
-from adapters.spec import Column, SourceSpec, load_spec
+from adapters.spec import Column, SourceSpec
 from adapters.twin import grids
 from adapters.twin.europe import COUNTRIES, Array, Europe
 from adapters.twin.planting import Rows
@@ -169,10 +169,9 @@ class World:
     @cached_property
     def rows(self) -> dict[str, Rows]:
         """Rows of each backbone source, by the `rows(world)` of its `twin.py`."""
-        from adapters.twin.making import SOURCES, writer
+        from adapters.twin.making import backbone, writer
 
-        backbone = (source for source in SOURCES if load_spec(source).sample)
-        return {source: writer(source).rows(self) for source in backbone}
+        return {source: writer(source).rows(self) for source in backbone()}
 
     def remember(self, spec: SourceSpec, column: Column, lattice: "Lattice", values: Array) -> None:
         """Keep what pixels say at the rows of the backbone.
@@ -274,9 +273,9 @@ def write_layers(
         layers = layers if layers.ndim == 3 else layers[None]
         lattice.world.remember(spec, column, lattice, layers)
         stands = column.natives
-        if len(stands) == 1 and len(layers) > 1:
-            file, _, part = stands[0].partition("#")
-            files.setdefault(file, {})[part] = (column, layers)
+        file, _, part = stands[0].partition("#")
+        if len(stands) == 1 and file.lower().endswith(".nc"):
+            files.setdefault(file, {})[part] = (column, layers if len(layers) > 1 else layers[0])
             continue
         if len(stands) != len(layers):
             raise _error(spec, column, f"{len(stands)} native layers and {len(layers)} are given")
@@ -309,13 +308,14 @@ def _native(
     if column.kind == "numeric":
         unit, basis, analyte = canonical_unit(column)
         values = conversion(unit, basis, str(column.unit), column.basis, analyte).array(layer)
-        values = _round(values, digits)
     whole = dtype.kind in "iu"
     if whole:
         values = np.round(values)
         limits = np.iinfo(dtype)
         if ((values < limits.min) | (values > limits.max)).any():
             raise _error(spec, column, f"{np.nanmax(np.abs(values)):g} does not fit into {dtype}")
+    elif column.kind == "numeric":
+        values = _round(values, digits)
     fill = _fill(spec, column, nodata, dtype, str(column.native).partition("#")[0])
     if fill is None:
         if whole and np.isnan(values).any():
@@ -349,7 +349,7 @@ def _fill(
         if read.nodata_below is None:
             raise _error(spec, column, "nodata is undeclared, and neither `missing` nor "
                          "`nodata_below` knows of it")  # fmt: skip
-        return grids.FLOAT_NODATA if read.nodata_below <= grids.FLOAT_NODATA else read.nodata_below
+        return grids.FLOAT_NODATA if dtype.kind == "f" else np.floor(read.nodata_below)
     if dtype.kind == "f":
         return -9999.0
     return float(np.iinfo(dtype).max if dtype.kind == "u" else np.iinfo(dtype).min)
