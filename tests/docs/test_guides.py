@@ -1,5 +1,6 @@
 """The guides do what they say: every block of shell and Python in them is executed, in order."""
 
+import json
 import os
 import re
 import subprocess
@@ -69,3 +70,30 @@ def test_first_esdac_file(tmp_path: Path) -> None:
     assert "is a web page" in said
     assert "(user)" in said
     assert (tmp_path / "my_soils" / "my_soils.csv").is_file()
+
+
+@pytest.mark.long
+def test_checking_a_file(tmp_path: Path) -> None:
+    downloads = tmp_path / "Downloads" / "LUCAS-SOIL-2018-v2"
+    downloads.mkdir(parents=True)
+    twin = Settings(data_root=tmp_path / "twin", truth_root=tmp_path / "truth")
+    for path in write(twin, sources=["lucas_2018_topsoil"], size="tiny"):
+        path.rename(downloads / path.name)
+    said = follow("checking_a_file.md", tmp_path)
+    assert "meets its specification (lucas_2018_topsoil" in said
+    assert "lucas_2018_topsoil: has 100% of its headers" in said
+    assert json.loads((tmp_path / "check.json").read_text())["meets"] is True
+
+    table = downloads / "LUCAS-SOIL-2018.csv"
+    table.write_text(table.read_text().replace(",OC,", ",Org_C,", 1))
+    done = subprocess.run(
+        [sys.executable, "-m", "soilmeld", "check", "lucas_2018_topsoil", str(downloads)],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+    )
+    assert done.returncode == 1
+    text = (DOCS / "checking_a_file.md").read_text(encoding="utf-8")
+    example = [line[4:] for line in text.splitlines() if line.startswith("    ")]
+    assert len(example) == 4
+    assert "\n".join(example) in done.stdout
