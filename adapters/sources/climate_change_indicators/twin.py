@@ -23,3 +23,6 @@ def write(world: World, folder: Path) -> None:
         folder / "CLM_A1B_CHANGE_mean_temperature.rst", change.astype(np.float32), grid.crs,
         (grid.west, grid.north), grid.cell, nodata=-9999.0,
     )  # fmt: skip
+    # The CRS stands in a side file of GDAL, which the publisher's files do not have.
+    for side in folder.glob("*.aux.xml"):
+        side.unlink()

@@ -44,6 +44,9 @@ def write(world: World, folder: Path) -> None:
         masked = {n: _known(grid.land, v, whole) for n, v in some.items()}
         dtype = "int16" if whole else "float32"
         write_layers(spec, folder, grid, masked, nodata="undeclared", dtype=dtype)
+    # The CRS stands in a side file of GDAL, which the publisher's files do not have.
+    for side in folder.glob("*.aux.xml"):
+        side.unlink()
 
 
 def _known(land: np.ndarray, values: np.ndarray, whole: bool) -> np.ndarray:
