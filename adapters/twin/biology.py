@@ -18,7 +18,7 @@ from adapters.units import conversion
 CROPLAND, GRASSLAND, WOODLAND = 0, 1, 2
 # Points of the biodiversity module of LUCAS 2018, and of the two studies on a part of its soils.
 COUNTS = {
-    "tiny": {"biodiversity": 46, "fame": 30, "priming": 20},
+    "tiny": {"biodiversity": 50, "fame": 40, "priming": 24},
     "demo": {"biodiversity": 220, "fame": 128, "priming": 60},
     "full": {"biodiversity": 881, "fame": 513, "priming": 126},
 }
