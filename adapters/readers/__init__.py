@@ -164,7 +164,7 @@ def table_files(spec: SourceSpec, name: str, files: Iterable["RawFile"]) -> list
     """Names of the files of one native table.
 
     Raises:
-        ReadError: A required table has no file.
+        ReadError: A required table has no file, or its files are of two editions.
     """
     files = list(files)
     table: Table = spec.tables[name]
@@ -175,6 +175,15 @@ def table_files(spec: SourceSpec, name: str, files: Iterable["RawFile"]) -> list
             source=spec.id,
             samples=[f.name for f in files],
             remedy=f"put a file named {' or '.join(table.files)} into data/raw/{spec.source}/",
+        )
+    editions = {name: matching(files, own) for name, own in table.editions.items()}
+    present = {name: own for name, own in editions.items() if own}
+    if len(present) > 1:
+        raise ReadError(
+            f"files of {len(present)} editions, which are never mixed",
+            source=spec.id,
+            samples=[f"{name}: {', '.join(own[:3])}" for name, own in present.items()],
+            remedy=f"keep the files of one edition in data/raw/{spec.source}/",
         )
     return found
 
