@@ -21,14 +21,16 @@ import polars as pl
 from adapters.codebooks import codebook
 from adapters.columns import ColumnRecord, canonical_unit, column_range, convert, record
 from adapters.correcting import correct_layer
-from adapters.crs import require_same_crs
+from adapters.crs import require_same_crs, to_degrees
 from adapters.errors import CodebookError, ReadError, SoilmeldError, refuse
 from adapters.readers import is_glob, layer_files, refuse_web_page, table_files
 from adapters.readers.netcdf import open_variable
 from adapters.readers.raster import Grid, open_band, open_mosaic
 from adapters.rules import FLAGS_SCHEMA
 from adapters.settings import Settings
-from adapters.spec import Column, SourceSpec, expand_braces
+from adapters.spec import Column, SourceSpec, TextureSum, expand_braces
+from adapters.tally import Flag, Tally
+from adapters.units import conversion
 
 _TILE = 512
 # Cells of one strip: 16 M float64 are 128 MB.
@@ -53,29 +55,6 @@ LAYERS_SCHEMA = {
     "mean": pl.Float64,
     "valid_share": pl.Float64,
 }
-
-
-@dataclass
-class _Tally:
-    """What the strips of one layer add up to."""
-
-    valid: int = 0
-    total: float = 0.0
-    low: float = np.inf
-    high: float = -np.inf
-    refused: int = 0
-    worst: float = np.nan
-    unknown: int = 0
-    code: float = np.nan
-    lacking: str = ""
-
-    def add(self, values: np.ndarray) -> None:
-        known = values[np.isfinite(values)]
-        if known.size:
-            self.valid += known.size
-            self.total += float(known.sum())
-            self.low = min(self.low, float(known.min()))
-            self.high = max(self.high, float(known.max()))
 
 
 def standardise_layers(
@@ -134,22 +113,81 @@ def standardise_layers(
 
 def _column(
     spec: SourceSpec, column: Column, raw: object, folder: Path, part: Path, settings: Settings
-) -> tuple[list[dict[str, object]], list[tuple[object, ...]]]:
+) -> tuple[list[dict[str, object]], list[Flag]]:
     """Write the layers of one column: their rows, `path` being the name in `part`, and flags."""
-    rows, flags = [], []
+    rows: list[dict[str, object]] = []
     with contextlib.ExitStack() as stack:
-        layers = _layers(spec, column, raw, folder, stack)
+        layers, flags = _corrected(spec, column, raw, folder, stack)
+        whole = _fractions(spec, column, raw, folder, stack) if layers else None
         for element, (row_ref, grid) in enumerate(layers):
             suffix = f"_{element}" if len(layers) > 1 else ""
             out = part / f"{column.name}{suffix}.tif"
-            if raw.origin != "synthetic":
-                file = row_ref.partition("#")[0]
-                grid, corrected = correct_layer(spec, column, file, row_ref, grid)
-                flags += corrected
-            row, flagged = _rewrite(spec, column, row_ref, grid, out, settings)
+            row, flagged = _rewrite(spec, column, row_ref, grid, whole, out, settings)
             rows.append({**row, "element": element, "origin": raw.origin, "path": out.name})
             flags += flagged
     return rows, flags
+
+
+def _corrected(
+    spec: SourceSpec, column: Column, raw: object, folder: Path, stack: contextlib.ExitStack
+) -> tuple[list[tuple[str, Grid]], list[Flag]]:
+    """Layers of a column with known errors of the publisher put right, and flags of those."""
+    layers, flags = _layers(spec, column, raw, folder, stack), []
+    if raw.origin == "synthetic":
+        return layers, flags
+    for place, (row_ref, grid) in enumerate(layers):
+        file = row_ref.partition("#")[0]
+        grid, corrected = correct_layer(spec, column, file, row_ref, grid)
+        layers[place] = (row_ref, grid)
+        flags += corrected
+    return layers, flags
+
+
+@dataclass(frozen=True)
+class _Fractions:
+    """The layers that must add up to 100 % with the one that is written."""
+
+    rule: TextureSum
+    parts: tuple[tuple[Column, str, Grid], ...]
+
+    def sums(self, spec: SourceSpec, start: int, stop: int) -> np.ndarray:
+        """Sum of one strip in percent; NaN where a fraction is not known."""
+        total: np.ndarray | float = 0.0
+        for column, row_ref, grid in self.parts:
+            unit, basis, _ = canonical_unit(column)
+            percent = conversion(unit, basis, "percent", "mass")
+            strip = _canonical(spec, column, row_ref, grid, grid.rows(start, stop), Tally())
+            total = total + percent.array(strip)
+        return np.asarray(total)
+
+
+def _fractions(
+    spec: SourceSpec, column: Column, raw: object, folder: Path, stack: contextlib.ExitStack
+) -> _Fractions | None:
+    """The rule that a column adds up by, if all its fractions are there.
+
+    Raises:
+        ReadError: The fractions lie on different grids.
+    """
+    rules = [r for r in spec.rules if isinstance(r, TextureSum) and column.name in r.columns]
+    for rule in rules:
+        parts: list[tuple[Column, str, Grid]] = []
+        for name in rule.columns:
+            layers, _ = _corrected(spec, spec.column(name), raw, folder, stack)
+            parts += [(spec.column(name), row_ref, grid) for row_ref, grid in layers]
+        if len(parts) < len(rule.columns):
+            continue
+        grids = {(g.height, g.width, tuple(g.transform)) for _, _, g in parts}
+        if len(grids) > 1:
+            raise ReadError(
+                "layers that must add up lie on different grids",
+                source=spec.id,
+                file=parts[0][1],
+                samples=[f"{ref}: {g.width} x {g.height} pixels" for _, ref, g in parts],
+                remedy="hand in all fractions from one edition",
+            )
+        return _Fractions(rule, tuple(parts))
+    return None
 
 
 def _layers(
@@ -201,8 +239,14 @@ def _refuse_no_raster(spec: SourceSpec, file: str, path: Path) -> None:
 
 
 def _rewrite(
-    spec: SourceSpec, column: Column, row_ref: str, grid: Grid, out: Path, settings: Settings
-) -> tuple[dict[str, object], list[tuple[object, ...]]]:
+    spec: SourceSpec,
+    column: Column,
+    row_ref: str,
+    grid: Grid,
+    whole: _Fractions | None,
+    out: Path,
+    settings: Settings,
+) -> tuple[dict[str, object], list[Flag]]:
     """Write one layer; its row and its flags."""
     import rasterio
     from rasterio.transform import array_bounds
@@ -211,9 +255,10 @@ def _rewrite(
     declared = spec.tables[column.table].read.crs or spec.space.crs
     bounds = array_bounds(grid.height, grid.width, grid.transform)
     crs = require_same_crs(spec, row_ref, declared, grid.crs, bounds)
+    _require_place(spec, row_ref, crs, bounds)
     numeric = column.kind == "numeric"
     dtype, nodata = ("float32", np.nan) if numeric else ("int32", _NO_CODE)
-    tally = _Tally()
+    tally = Tally()
     profile = {
         "driver": "GTiff",
         "height": grid.height,
@@ -224,8 +269,9 @@ def _rewrite(
         "transform": grid.transform,
         "nodata": nodata,
         "tiled": True,
-        "blockxsize": _TILE,
-        "blockysize": _TILE,
+        # A small layer is one tile of its own size: writing 512 x 512 cells for 70 x 80 takes time.
+        "blockxsize": min(_TILE, -(-grid.width // 16) * 16),
+        "blockysize": min(_TILE, -(-grid.height // 16) * 16),
         "compress": "deflate",
         "predictor": 3 if numeric else 2,
         "zlevel": 1,
@@ -235,6 +281,12 @@ def _rewrite(
     with rasterio.open(out, "w", **profile) as target:
         for start, stop in _strips(grid):
             values = _canonical(spec, column, row_ref, grid, grid.rows(start, stop), tally)
+            if whole is not None:
+                sums = whole.sums(spec, start, stop)
+                off = np.abs(sums - 100.0) > whole.rule.tolerance
+                if off.any():
+                    tally.miss_sum(values[off], sums[off])
+                    values[off] = np.nan
             tally.add(values)
             if not numeric:
                 values = np.where(np.isfinite(values), values, _NO_CODE)
@@ -258,15 +310,37 @@ def _rewrite(
         "mean": tally.total / tally.valid if known else None,
         "valid_share": tally.valid / cells,
     }
-    flags: list[tuple[object, ...]] = []
-    if tally.refused:
-        low, high, said = column_range(column)
-        detail = f"{tally.refused} of {cells} pixels outside {low:g} to {high:g} {said}"
-        flags.append((row_ref, column.name, "out_of_range", None, tally.worst, detail))
-    if tally.unknown:
-        detail = f"{tally.unknown} of {cells} pixels not in {tally.lacking}"
-        flags.append((row_ref, column.name, "code_unknown", f"{tally.code:g}", None, detail))
-    return row, flags
+    book = codebook(str(column.codebook), spec.folder) if column.codebook else None
+    if column.background is not None and not tally.background:
+        raise CodebookError(
+            f"column {column.name}: no pixel holds {column.background}, the code of the background",
+            source=spec.id,
+            file=row_ref,
+            samples=[] if book is None else [book.codes[column.background]],
+            remedy="where nodata is the background of this file, set background_is_nodata to true "
+            f"in line {spec.columns.index(column) + 2} of columns.csv; absence is then told of "
+            "all nodata pixels, those outside the map among them",
+        )
+    rule = whole.rule if whole else None
+    return row, tally.flags(row_ref, column, cells, rule, dict(book.codes) if book else {})
+
+
+def _require_place(
+    spec: SourceSpec, row_ref: str, crs: str, bounds: tuple[float, float, float, float]
+) -> None:
+    """Refuse a layer whose middle lies outside of the source's bounds, or nowhere on Earth."""
+    west, south, east, north = spec.space.bounds or (-180.0, -90.0, 180.0, 90.0)
+    middle = ((bounds[0] + bounds[2]) / 2, (bounds[1] + bounds[3]) / 2)
+    longitude, latitude = to_degrees(crs).transform(*middle)
+    if not (west <= longitude <= east and south <= latitude <= north):
+        raise ReadError(
+            f"its middle lies outside of {west:g} to {east:g} E, {south:g} to {north:g} N",
+            source=spec.id,
+            file=row_ref,
+            samples=[f"{middle[0]:g}, {middle[1]:g}: {longitude:.2f} E, {latitude:.2f} N"],
+            remedy="the CRS is another one: correct `crs` in source.yaml, or fetch the file again "
+            "with its side files (.prj, .aux.xml)",
+        )
 
 
 def _strips(grid: Grid) -> Iterator[tuple[int, int]]:
@@ -276,7 +350,7 @@ def _strips(grid: Grid) -> Iterator[tuple[int, int]]:
 
 
 def _canonical(
-    spec: SourceSpec, column: Column, row_ref: str, grid: Grid, values: np.ndarray, tally: _Tally
+    spec: SourceSpec, column: Column, row_ref: str, grid: Grid, values: np.ndarray, tally: Tally
 ) -> np.ndarray:
     """One strip in the canonical unit, NaN where there is no ordinary value."""
     read = spec.tables[column.table].read
@@ -284,9 +358,23 @@ def _canonical(
     for token in (*read.missing, *column.missing):
         if token:
             # Pixels of 32 bits hold what a person writes with 16 digits to the seventh alone.
-            values[np.isclose(values, _token(spec, column, token), rtol=1e-6, atol=0)] = np.nan
+            found = np.isclose(values, _token(spec, column, token), rtol=1e-6, atol=0)
+            if token in column.missing and found.any():
+                tally.missing[token] = tally.missing.get(token, 0) + int(found.sum())
+            values[found] = np.nan
     if column.kind != "numeric":
-        return _known_codes(spec, column, row_ref, grid, values, tally)
+        values = _known_codes(spec, column, row_ref, grid, values, tally)
+        if column.background is not None:
+            code = float(column.background)
+            if column.background_is_nodata:
+                values[np.isnan(values)] = code
+            tally.background += int((values == code).sum())
+        return values
+    if column.clip_below is not None:
+        slight = (values >= column_range(column)[0]) & (values < column.clip_below)
+        if slight.any():
+            tally.clip(values[slight])
+            values[slight] = column.clip_below
     converted = convert(spec, column).array(values)
     own = column.minimum is not None or column.maximum is not None
     low, high, _ = column_range(column)
@@ -297,9 +385,7 @@ def _canonical(
     # float32 keeps seven digits: a number beyond its range would be written as infinite.
     outside |= np.abs(converted) > np.finfo(np.float32).max
     if outside.any():
-        refused = converted[outside]
-        tally.refused += int(outside.sum())
-        tally.worst = float(np.nanmax([tally.worst, np.max(np.abs(refused))]))
+        tally.refuse(converted[outside])
         converted[outside] = np.nan
     return converted
 
@@ -318,7 +404,7 @@ def _token(spec: SourceSpec, column: Column, token: str) -> float:
 
 
 def _known_codes(
-    spec: SourceSpec, column: Column, row_ref: str, grid: Grid, values: np.ndarray, tally: _Tally
+    spec: SourceSpec, column: Column, row_ref: str, grid: Grid, values: np.ndarray, tally: Tally
 ) -> np.ndarray:
     present = np.unique(values[np.isfinite(values)])
     if (broken := present[present != np.round(present)]).size:
