@@ -1,0 +1,25 @@
+"""Zinc as its map has it, with shifted decimals in single pixels."""
+
+from pathlib import Path
+
+from adapters.spec import load_spec
+from adapters.twin.elements import trace_elements
+from adapters.twin.europe import Array
+from adapters.twin.pixels import covered, misread, predicted
+from adapters.twin.world import Lattice, World, write_layers
+
+
+def layers(world: World) -> tuple[Lattice, dict[str, Array]]:
+    """Grid, and canonical column -> what the map says in canonical units."""
+    lattice = world.grid("EPSG:3035", 250.0)
+    zinc = trace_elements(lattice.place, lattice.soil())["zinc"]
+    return lattice, {"zinc": covered(lattice, predicted(lattice, "zinc", zinc, relative=0.4))}
+
+
+def write(world: World, folder: Path) -> None:
+    """Write the native files."""
+    lattice, values = layers(world)
+    values["zinc"] = misread(
+        world.stream("zinc_topsoils"), values["zinc"], lambda zinc: 1000 * zinc
+    )
+    write_layers(load_spec("zinc_topsoils"), folder, lattice, values, nodata="undeclared")
