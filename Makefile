@@ -3,6 +3,7 @@
 # PYTHON names the interpreter that the environment is made with: make PYTHON=python3.12 run
 
 PYTHON ?= python3.11
+TEST_PROCESSES ?= 2
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
@@ -33,11 +34,11 @@ run: $(STAMP)  ## the main job: files in, tables, matrices, models, published st
 
 test: $(STAMP)  ## the tests (under 10 minutes)
 	@$(COMPILE)
-	@$(BIN)/python -m pytest -m "not long"
+	@$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadgroup -m "not long"
 
 test-long: $(STAMP)  ## the tests and the long ones besides
 	@$(COMPILE)
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadgroup
 
 ui: $(STAMP)  ## the Dagster UI and daemon on the same store
 	@$(BIN)/python -m dagster_project.ui

@@ -27,6 +27,13 @@ REQUIRE_ALL = "SOILMELD_REQUIRE_ALL"
 _NEVER_REQUIRED = ("GPU",)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Where several processes share the work, one makes `whole`; the tests of a file stay together."""
+    for item in items:
+        group = "whole" if "whole" in item.fixturenames else item.location[0]
+        item.add_marker(pytest.mark.xdist_group(group))
+
+
 @pytest.fixture(scope="session")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple["Settings", "Outcome"]:
     """The main job on the tiny twin and the open data, once for all tests that read its results."""
