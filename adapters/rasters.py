@@ -31,6 +31,7 @@ from adapters.settings import Settings
 from adapters.spec import Column, SourceSpec, TextureSum, expand_braces
 from adapters.tally import Flag, Tally
 from adapters.units import conversion
+from adapters.value_tables import decoded
 
 _TILE = 512
 # Cells of one strip: 16 M float64 are 128 MB.
@@ -54,6 +55,7 @@ LAYERS_SCHEMA = {
     "maximum": pl.Float64,
     "mean": pl.Float64,
     "valid_share": pl.Float64,
+    "codes": pl.List(pl.String),
 }
 
 
@@ -225,6 +227,8 @@ def _layers(
             found.append((row_ref, stack.enter_context(open_mosaic(spec, read, paths, part))))
         else:
             found.append((row_ref, stack.enter_context(open_band(spec, read, path, file, part))))
+    if read.value_table and column.kind == "categorical":
+        found = [(ref, decoded(spec, column, ref, grid)) for ref, grid in found]
     return found
 
 
@@ -309,6 +313,7 @@ def _rewrite(
         "maximum": tally.high if known else None,
         "mean": tally.total / tally.valid if known else None,
         "valid_share": tally.valid / cells,
+        "codes": None if grid.coded is None else list(grid.coded.codes),
     }
     book = codebook(str(column.codebook), spec.folder) if column.codebook else None
     if column.background is not None and not tally.background:
@@ -356,7 +361,8 @@ def _canonical(
     read = spec.tables[column.table].read
     values[~np.isfinite(values)] = np.nan
     for token in (*read.missing, *column.missing):
-        if token:
+        # What the codes of a value attribute table say is missing was looked up with them.
+        if token and grid.coded is None:
             # Pixels of 32 bits hold what a person writes with 16 digits to the seventh alone.
             found = np.isclose(values, _token(spec, column, token), rtol=1e-6, atol=0)
             if token in column.missing and found.any():
@@ -420,7 +426,14 @@ def _known_codes(
         return values
     foreign = np.zeros(len(present), dtype=bool)
     lacking = f"codebook {column.codebook}"
-    if not book.is_open:
+    samples, natives = [int(c) for c in present], present.tolist()
+    if grid.coded is not None:
+        last = len(grid.coded.codes)
+        foreign = present >= last
+        strange = [grid.coded.foreign[int(p) - last] if p >= last else None for p in present]
+        samples = [said and said[1] for said in strange]
+        natives = [said[0] if said and said[0] is not None else np.nan for said in strange]
+    elif not book.is_open:
         foreign = book.normalise(pl.Series(present.astype(np.int64)))[1].to_numpy()
     if grid.codes is not None and not foreign.any():
         foreign, lacking = ~np.isin(present, list(grid.codes)), "the file's own table of values"
@@ -433,12 +446,12 @@ def _known_codes(
             f"column {column.name}: {count} pixels hold codes that {lacking} lacks",
             source=spec.id,
             file=row_ref,
-            samples=[int(c) for c in unknown],
+            samples=[s for s, odd in zip(samples, foreign, strict=True) if odd],
             remedy=f"add the codes to codebooks/{column.codebook}.csv, or to `missing` or set "
             f"unknown_code to flag in line {spec.columns.index(column) + 2} of columns.csv",
         )
     tally.unknown += count
-    tally.code, tally.lacking = unknown[0], lacking
+    tally.code, tally.lacking = natives[int(np.argmax(foreign))], lacking
     return np.where(np.isin(values, unknown), np.nan, values)
 
 

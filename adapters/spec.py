@@ -152,6 +152,11 @@ class Read(_Model):
         None,
         description="Raster values at or below this are nodata even where no header says so.",
     )
+    value_table: bool = Field(
+        False,
+        description="Pixels are row numbers: what each stands for is in the column of the file's "
+        "name of the value attribute table (.vat.dbf) beside it.",
+    )
     callable: str | None = Field(
         None, description="`hooks.py` function that yields the native table (`reader: package`)."
     )

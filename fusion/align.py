@@ -394,11 +394,13 @@ def _raster(source: Source, samples: pl.DataFrame, data_root: Path, threads: int
     )
     for name, column in columns.items():
         values = pixels[:, names == name][inverse.ravel()]
-        result = result.with_columns(_pixels(values, column).alias(f"{source.id}.{name}"))
+        codes = rows.filter(pl.col("column") == name)["codes"][0] if "codes" in rows else None
+        found = _pixels(values, column, codes)
+        result = result.with_columns(found.alias(f"{source.id}.{name}"))
     return result
 
 
-def _pixels(values: np.ndarray, column: Column) -> pl.Series:
+def _pixels(values: np.ndarray, column: Column, codes: pl.Series | None) -> pl.Series:
     if column.is_array:
         series = pl.Series(values.astype(np.float32), dtype=pl.Array(pl.Float32, values.shape[1]))
         missing = pl.Series(np.isnan(values).all(axis=1))
@@ -407,4 +409,6 @@ def _pixels(values: np.ndarray, column: Column) -> pl.Series:
     series = pl.Series(values[:, 0], dtype=pl.Float64).fill_nan(None)
     if column.kind == "numeric":
         return series
-    return series.round().cast(pl.Int64).cast(pl.String)
+    numbers = series.round().cast(pl.Int64)
+    # Pixels of some layers are places in a list of codes.
+    return numbers.cast(pl.String) if codes is None else codes.gather(numbers)

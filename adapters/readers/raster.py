@@ -6,7 +6,7 @@ Never here: units, plausible ranges, writing.
 """
 
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +23,19 @@ _SAME_CELL = 1e-6
 
 
 @dataclass(frozen=True)
+class Coded:
+    """What pixels stand for that are places in a list.
+
+    Attributes:
+        codes: The list.
+        foreign: Value and text of each unknown code; pixels point at them behind the list.
+    """
+
+    codes: tuple[str, ...]
+    foreign: tuple[tuple[int | None, str], ...]
+
+
+@dataclass(frozen=True)
 class Grid:
     """One layer of a file, not yet read.
 
@@ -36,6 +49,8 @@ class Grid:
         scale: What the file says stored values are to be multiplied by; `rows` has done it.
         offset: What it says is added then.
         codes: Values that the value attribute table beside the file lists, if there is one.
+        names: What its column of the file's name says of each value; the value where it has none.
+        coded: The list that pixels are places in, where they are.
     """
 
     crs: str | None
@@ -47,6 +62,8 @@ class Grid:
     scale: float = 1.0
     offset: float = 0.0
     codes: frozenset[int] | None = None
+    names: Mapping[int, str | None] | None = None
+    coded: Coded | None = None
 
 
 @contextlib.contextmanager
@@ -103,6 +120,7 @@ def open_band(spec: SourceSpec, read: Read, path: Path, file: str, band: str) ->
                 values[values <= read.nodata_below] = np.nan
             return values * scale + offset
 
+        names = _value_names(spec, path, file)
         yield Grid(
             _stated_crs(spec, path, file, source),
             source.transform,
@@ -112,7 +130,8 @@ def open_band(spec: SourceSpec, read: Read, path: Path, file: str, band: str) ->
             nodata,
             scale,
             offset,
-            _listed_codes(spec, path, file),
+            None if names is None else frozenset(names),
+            names,
         )
 
 
@@ -215,8 +234,8 @@ def _stated_crs(spec: SourceSpec, path: Path, file: str, source: object) -> str 
     return wkt
 
 
-def _listed_codes(spec: SourceSpec, path: Path, file: str) -> frozenset[int] | None:
-    """Column VALUE of the `.vat.dbf` that ArcGIS writes beside a raster of classes."""
+def _value_names(spec: SourceSpec, path: Path, file: str) -> dict[int, str | None] | None:
+    """Columns VALUE and that of the file's name of the `.vat.dbf` beside a raster of classes."""
     import pyogrio.raw
     from pyogrio.errors import DataLayerError, DataSourceError
 
@@ -236,7 +255,12 @@ def _listed_codes(spec: SourceSpec, path: Path, file: str) -> frozenset[int] | N
                 samples=[error] if str(error) else table.column_names,
                 remedy=f"fetch {side.name} again, or take it away",
             ) from error
-        return frozenset(int(v) for v in table[column].to_pylist() if v is not None)
+        own = next((n for n in table.column_names if n.casefold() == path.stem.casefold()), column)
+        return {
+            int(value): None if text is None else str(text)
+            for value, text in zip(table[column].to_pylist(), table[own].to_pylist(), strict=True)
+            if value is not None
+        }
     return None
 
 
