@@ -28,7 +28,7 @@ _NEVER_REQUIRED = ("GPU",)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Where several processes share the work, one makes `whole`; the tests of a file stay together."""
+    """Where processes share the work, one makes `whole`, and the tests of a file stay together."""
     for item in items:
         group = "whole" if "whole" in item.fixturenames else item.location[0]
         item.add_marker(pytest.mark.xdist_group(group))
