@@ -33,6 +33,11 @@ class Quantity(BaseModel):
     analyte: str | None = Field(None, description="Element or compound in `analytes.yaml`.")
     minimum: float | None = Field(None, description="Plausible range, in the canonical unit.")
     maximum: float | None = None
+    typical: tuple[float, float] | None = Field(
+        None,
+        description="5th and 95th percentile in a published survey, in the canonical unit: what a "
+        "column is compared with where no other source holds the quantity.",
+    )
     group: str = Field(description="Thematic group.")
     description: str
 

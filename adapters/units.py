@@ -166,6 +166,26 @@ def _analyte(symbol: str) -> _Analyte:
     return _analytes()[symbol]
 
 
+def other_forms(analyte: str | None) -> list[str]:
+    """Compounds that an element is also reported as: P2O5 for P."""
+    found = _analytes()
+    if analyte not in found:
+        return []
+    return [f for f, known in found.items() if f != analyte and analyte in known.atoms]
+
+
+def other_valence(analyte: str | None, valence: int, basis: str | None) -> float | None:
+    """What charges that were counted with a wrong number an ion are to be multiplied by.
+
+    Returns:
+        None where nothing is counted in charges, the analyte is no one ion, or the number is right.
+    """
+    known = _analytes().get(analyte or "")
+    if basis != "charge" or known is None or known.valence in (None, valence):
+        return None
+    return known.valence / valence
+
+
 def parse(unit: str, basis: str | None) -> tuple[Unit, str | None]:
     """Look a unit up in the list.
 
@@ -262,12 +282,12 @@ def _scale_offset(source: Unit, target: Unit) -> tuple[float, float]:
     low, high = (
         registry.Quantity(x, source.definition).to(target.definition).magnitude for x in (0.0, 1.0)
     )
-    # 273.15 + 1 - 273.15 is 1 only to the last digits; both scales count the same degree.
-    delta = round(high - low, 9)
+    # 273.15 + 1 - 273.15 is 1 only to the last digits.
+    delta = float(f"{high - low:.12g}")
     return delta, low
 
 
-_OFFSET_UNITS = ("degree_Celsius", "kelvin")
+_OFFSET_UNITS = ("degree_Celsius", "degree_Fahrenheit", "kelvin")
 _PF = "pF_unit"
 
 

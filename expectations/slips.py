@@ -1,0 +1,468 @@
+"""Which unit a column is likely in, if not in the declared one.
+
+Belongs here: the distribution of each numeric column, the pool of those of other sources, and the
+slips that would explain why a column is unlike the pool, or a fixed multiple of its last version.
+Never here: conversion factors (they follow from units and analytes), impossible values (`derive`).
+
+Nothing is said where evidence is weak: fewer than `MIN_VALUES` values, a difference that sources of
+the same quantity commonly have, or no slip that brings the column back among the others.
+"""
+
+import functools
+import itertools
+import json
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import polars as pl
+import yaml
+
+from adapters.errors import UnitError
+from adapters.quantities import Quantity, quantity
+from adapters.settings import Settings
+from adapters.units import Conversion, conversion, other_forms, other_valence, units
+
+if TYPE_CHECKING:
+    from adapters.columns import ColumnRecord
+    from adapters.standardise import Standard
+
+MIN_VALUES = 30
+_MIN_DISTINCT = 5
+_QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
+_NORMAL_QUARTILES = 1.349
+"""Distance of the quartiles of a normal distribution, in standard deviations."""
+_NORMAL_5_95 = 3.290
+UNLIKE, LIKE = 4.0, 1.5
+"""Distances from the pool in its standard deviations: beyond the first a column is unlike it, and
+within the second a slip brings it back. docs/unit_slips.md tells how often they are wrong."""
+_SPREAD_RATIO = 2.5
+_STATISTICS = ("value", "mean", "median")
+# Not on a ratio scale: their differences tell, not their ratios.
+_LINEAR_UNITS = ("pH", "pF", "degC", "K", "degF")
+_BLOCKS, _BLOCK = 16, 64
+
+
+@dataclass(frozen=True)
+class Distribution:
+    """What the values of one column of one source are like, in the canonical unit.
+
+    Attributes:
+        source: Source id.
+        column: Canonical column.
+        quantity: Observed property.
+        group: Origin group of the source.
+        count: Values it was taken from.
+        quantiles: 5th, 25th, 50th, 75th and 95th percentile.
+    """
+
+    source: str
+    column: str
+    quantity: str
+    group: str
+    count: int
+    quantiles: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Slip:
+    """A reading of the numbers that would explain them.
+
+    Attributes:
+        words: What they seem to be.
+        apply: Values as standardised -> values if the numbers are that.
+    """
+
+    words: str
+    apply: Callable[[np.ndarray], np.ndarray]
+
+
+def distributions(standard: "Standard", settings: Settings) -> list[Distribution]:
+    """One for each numeric column with a quantity and enough values."""
+    found = []
+    for record, said in _measured(standard):
+        values = _values(standard, record.name, settings)
+        if len(values) < MIN_VALUES or len(np.unique(values)) < _MIN_DISTINCT:
+            continue
+        quantiles = tuple(np.quantile(values, _QUANTILES).tolist())
+        found.append(
+            Distribution(
+                standard.spec.id,
+                record.name,
+                said.id,
+                standard.raw.group,
+                len(values),
+                quantiles,
+            )
+        )
+    return found
+
+
+def remember(standard: "Standard", settings: Settings) -> None:
+    """Put the distributions of a committed table into the pool, in place of its last ones."""
+    folder = settings.store.parent / "distributions"
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{standard.spec.id}.json"
+    part = path.with_suffix(".part")
+    part.write_text(json.dumps([asdict(d) for d in distributions(standard, settings)], indent=1))
+    part.replace(path)
+
+
+def pool(settings: Settings, group: str) -> list[Distribution]:
+    """Distributions of all committed sources of an origin group."""
+    found = []
+    for path in sorted((settings.store.parent / "distributions").glob("*.json")):
+        for entry in json.loads(path.read_text(encoding="utf-8")):
+            found.append(Distribution(**{**entry, "quantiles": tuple(entry["quantiles"])}))
+    return [d for d in found if d.group == group]
+
+
+def likely_slip(
+    standard: "Standard", record: "ColumnRecord", own: Distribution, others: Iterable[Distribution]
+) -> tuple[str, str] | None:
+    """What a column seems to be in, if it is unlike the same quantity elsewhere.
+
+    Args:
+        standard: The table.
+        record: The column.
+        own: Its distribution.
+        others: The pool; distributions of the same source are left out.
+
+    Returns:
+        The likely slip and the evidence, in words; None where there is nothing to say.
+    """
+    said = quantity(own.quantity)
+    scale = _scale(said)
+    here = _place(own.quantiles, scale)
+    away = [d for d in others if d.quantity == said.id and d.source != own.source]
+    places = [p for p in (_place(d.quantiles, scale) for d in away) if p]
+    if not places and said.typical:
+        places = [_typical(said.typical, scale)]
+    if here is None or not places:
+        return None
+    centre, sigma, spread = _pooled(places)
+    if sigma <= 0 or abs(here[0] - centre) < UNLIKE * sigma:
+        return None
+    explained = []
+    for slip in slips(standard, record):
+        there = _place(slip.apply(np.asarray(own.quantiles)).tolist(), scale)
+        if there is None or not 1 / _SPREAD_RATIO <= there[1] / spread <= _SPREAD_RATIO:
+            continue
+        if (distance := abs(there[0] - centre)) <= LIKE * sigma:
+            explained.append((distance, slip.words))
+    if not explained:
+        return None
+    explained.sort()
+    words = list(dict.fromkeys(w for _, w in explained))[:2]
+    whose = f"{len(away)} other columns" if away else "published soils"
+    middle = 10**centre if scale == "log" else centre
+    evidence = (
+        f"median {own.quantiles[2]:.4g} {said.unit} of {own.count} values, where that of {whose} "
+        f"is {middle:.4g}"
+    )
+    return " or ".join(words), evidence
+
+
+def slips(standard: "Standard", record: "ColumnRecord") -> list[Slip]:
+    """Readings of a column that laboratories and exports confuse with the declared one."""
+    said, listed = quantity(str(record.quantity)), _listed()
+    by = Conversion(record.scale, record.offset, record.transform, "", "")
+    found: list[Slip] = []
+    basis = standard.spec.column(record.name).basis
+    declared = (str(record.native_unit), basis)
+    for name, unit_basis in units():
+        if name in listed["units"] and (name, unit_basis) != declared:
+            found += _as_unit(by, name, unit_basis, said)
+    for form in other_forms(said.analyte):
+        for name, unit_basis in (declared, (str(said.unit), said.basis)):
+            bare = name.partition(" as ")[0]
+            found += _as_unit(by, f"{bare} as {form}", unit_basis, said)
+    for valence in listed["valences"]:
+        if factor := other_valence(said.analyte, valence, said.basis):
+            words = f"counted with {valence} charges an ion of {said.analyte}"
+            found.append(Slip(words, functools.partial(_times, factor=factor)))
+    for entry in listed["matter"]:
+        if entry["quantity"] == said.id:
+            apply = functools.partial(_times, factor=1 / entry["times"])
+            found.append(Slip(f"{entry['words']} instead of {said.title.lower()}", apply))
+    for factor in listed["stored_times"]:
+        found.append(Slip(f"values times {factor}", functools.partial(_times, factor=1 / factor)))
+    if record.transform is None and _scale(said) == "log":
+        for name in listed["logarithms"]:
+            found.append(Slip(f"{name} of the values", functools.partial(_power, by=by, of=name)))
+    return found
+
+
+def rescaled(new: np.ndarray, old: np.ndarray, known: Sequence[Slip] = ()) -> str | None:
+    """Is one series a fixed multiple (or a linear function) of another, other than itself?
+
+    Args:
+        new: (n,) values, NaN where there is none.
+        old: (n,) values of the same things before.
+        known: Slips that may explain it.
+
+    Returns:
+        The relation in words, with the slip that it is; None where there is none.
+    """
+    both = np.isfinite(new) & np.isfinite(old)
+    new, old = new[both], old[both]
+    if len(new) < MIN_VALUES or len(np.unique(old)) < _MIN_DISTINCT:
+        return None
+    slope, offset = _line(old, new)
+    size = np.std(new)
+    close = np.abs(new - slope * old - offset) <= 0.02 * size
+    moved = np.median(np.abs(new - old)) > 0.02 * max(np.std(old), np.finfo(float).tiny)
+    if size == 0 or slope <= 0 or close.mean() < 0.9 or not moved:
+        return None
+    shift = f" {'+' if offset > 0 else '-'} {abs(offset):.4g}"
+    said = f"{slope:.4g} x the last one" + (shift if abs(offset) > 0.02 * size else "")
+    for slip in known:
+        if np.allclose(slip.apply(new), old, rtol=0.02, atol=0.02 * np.std(old)):
+            return f"{said} ({slip.words})"
+    return said
+
+
+def exchanged(new: dict[str, np.ndarray], old: dict[str, np.ndarray]) -> dict[str, str]:
+    """Columns that hold what another one held before.
+
+    Args:
+        new: Column -> (n,) numbers or texts.
+        old: The same of the same rows before.
+
+    Returns:
+        Column -> the one whose values it has now.
+    """
+    found = {}
+    for name, values in new.items():
+        if name not in old or _same(values, old[name]) > 0.5:
+            continue
+        for other, before in old.items():
+            if (
+                other != name
+                and before.dtype.kind == values.dtype.kind
+                and (len(set(before.tolist())) >= _MIN_DISTINCT and _same(values, before) >= 0.95)
+            ):
+                found[name] = other
+                break
+    return found
+
+
+def against_last(standard: "Standard", last: pl.DataFrame, settings: Settings) -> dict[str, str]:
+    """Columns that are a multiple of their last version, or hold what another one held.
+
+    Rows are met by the source's keys, or by their order where it has none and as many rows; layers
+    pixel by pixel on one grid.
+
+    Args:
+        standard: The new table.
+        last: The committed one.
+        settings: Where pixels lie.
+
+    Returns:
+        Column -> what it seems to be, in words.
+    """
+    new, old = (_layers if standard.spec.is_raster else _rows)(standard, last, settings)
+    records = {record.name: record for record in standard.columns}
+    found = {}
+    for name in new.keys() & old.keys():
+        record = records.get(name.partition("/")[0])
+        if record is None or new[name].dtype.kind != "f" or record.kind != "numeric":
+            continue
+        known = slips(standard, record) if record.quantity else ()
+        if said := rescaled(new[name], old[name], known):
+            found[name.partition("/")[0]] = said
+    for name, other in exchanged(new, old).items():
+        found[name.partition("/")[0]] = f"what {other} was before"
+    return dict(sorted(found.items()))
+
+
+def _measured(standard: "Standard") -> list[tuple["ColumnRecord", Quantity]]:
+    """Numeric columns whose values are of a quantity, places and keys aside."""
+    spec = standard.spec
+    aside = {*spec.keys, spec.space.x, spec.space.y, spec.depth.top, spec.depth.bottom}
+    found = []
+    for record in standard.columns:
+        column = spec.column(record.name)
+        if record.kind != "numeric" or not record.quantity or record.name in aside:
+            continue
+        said = quantity(record.quantity)
+        if column.statistic in _STATISTICS and said.group != "place" and said.unit != "degree":
+            found.append((record, said))
+    return found
+
+
+def _values(standard: "Standard", name: str, settings: Settings) -> np.ndarray:
+    if standard.spec.is_raster:
+        rows = standard.table.filter(column=name)
+        parts = [_pixels(settings.data_root / path) for path in rows["path"].to_list()]
+        values = np.concatenate(parts) if parts else np.empty(0)
+        return values[np.isfinite(values)]
+    column = standard.table[name]
+    while column.dtype in (pl.List, pl.Array):
+        column = column.head(2000).explode()
+    return column.drop_nulls().drop_nans().cast(pl.Float64).to_numpy()
+
+
+def _pixels(path: Path) -> np.ndarray:
+    """Pixels of blocks that lie evenly over a layer; of a small one all."""
+    import rasterio
+    from rasterio.windows import Window
+
+    with rasterio.open(path) as layer:
+        if layer.width * layer.height <= _BLOCKS * _BLOCK**2:
+            values = layer.read(1, masked=True)
+            return values.astype(np.float64).filled(np.nan).ravel()
+        side = round(math.sqrt(_BLOCKS))
+        parts = []
+        for row, col in itertools.product(range(side), range(side)):
+            top = int((row + 0.5) / side * (layer.height - _BLOCK))
+            left = int((col + 0.5) / side * (layer.width - _BLOCK))
+            part = layer.read(1, masked=True, window=Window(left, top, _BLOCK, _BLOCK))
+            parts.append(part.astype(np.float64).filled(np.nan).ravel())
+        return np.concatenate(parts)
+
+
+def _scale(said: Quantity) -> str:
+    return "linear" if str(said.unit) in _LINEAR_UNITS else "log"
+
+
+def _place(quantiles: Sequence[float], scale: str) -> tuple[float, float] | None:
+    """Centre and standard deviation by median and quartiles; None where there is no spread."""
+    low, middle, high = quantiles[1:4]
+    if not all(map(math.isfinite, (low, middle, high))):
+        return None
+    if scale == "log":
+        if low <= 0:
+            return None
+        low, middle, high = (math.log10(v) for v in (low, middle, high))
+    spread = (high - low) / _NORMAL_QUARTILES
+    return (middle, spread) if spread > 0 else None
+
+
+def _typical(limits: tuple[float, float], scale: str) -> tuple[float, float]:
+    low, high = (math.log10(v) for v in limits) if scale == "log" else limits
+    return (low + high) / 2, (high - low) / _NORMAL_5_95
+
+
+def _pooled(places: Sequence[tuple[float, float]]) -> tuple[float, float, float]:
+    """Centre of the pool, how far sources lie from it, and the spread within one.
+
+    Sources of one quantity differ in region, land use and method: by half the spread within one,
+    and by what those at hand differ by, where there are three or more.
+    """
+    centres, spreads = (np.array(part) for part in zip(*places, strict=True))
+    centre, spread = float(np.median(centres)), float(np.median(spreads))
+    between = 1.4826 * float(np.median(np.abs(centres - centre))) if len(centres) > 2 else 0.0
+    return centre, math.hypot(between, spread / 2), spread
+
+
+@functools.cache
+def _listed() -> dict[str, Any]:
+    path = Path(__file__).parent / "slips.yaml"
+    return yaml.safe_load(path.read_text(encoding="utf-8"))
+
+
+def _as_unit(by: Conversion, name: str, basis: str | None, said: Quantity) -> list[Slip]:
+    """The numbers of the file read in another unit; none where it measures something else."""
+    try:
+        other = conversion(name, basis, str(said.unit), said.basis, said.analyte)
+    except UnitError:
+        return []
+    same = (other.scale, other.offset, other.transform) == (by.scale, by.offset, by.transform)
+    return [] if same else [Slip(name, functools.partial(_reread, by=by, other=other))]
+
+
+def _reread(values: np.ndarray, by: Conversion, other: Conversion) -> np.ndarray:
+    return other.array(_native(values, by))
+
+
+def _native(values: np.ndarray, by: Conversion) -> np.ndarray:
+    """The numbers that a conversion has made these values of."""
+    native = (values - by.offset) / by.scale
+    if by.transform == "power_of_ten":
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.log10(native)
+    return np.power(10.0, native) if by.transform == "log10" else native
+
+
+def _times(values: np.ndarray, factor: float) -> np.ndarray:
+    return values * factor
+
+
+def _power(values: np.ndarray, by: Conversion, of: str) -> np.ndarray:
+    native = _native(values, by)
+    with np.errstate(over="ignore"):
+        return by.array(np.power(10.0, native) if of == "log10" else np.exp(native))
+
+
+def _line(x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
+    """Slope and offset through the quartiles: a few odd values do not move them."""
+    x_low, x_mid, x_high = np.quantile(x, (0.25, 0.5, 0.75))
+    y_low, y_mid, y_high = np.quantile(y, (0.25, 0.5, 0.75))
+    if x_high == x_low:
+        return 0.0, 0.0
+    slope = (y_high - y_low) / (x_high - x_low)
+    return float(slope), float(y_mid - slope * x_mid)
+
+
+def _same(values: np.ndarray, other: np.ndarray) -> float:
+    """Share of the places where two series hold the same, of those where one holds anything."""
+    if values.dtype.kind == "f" and other.dtype.kind == "f":
+        filled = np.isfinite(values) | np.isfinite(other)
+        equal = np.isclose(values, other, rtol=1e-6, atol=0)
+    else:
+        filled = (values != None) | (other != None)  # noqa: E711 - elementwise
+        equal = values == other
+    return float(equal[filled].mean()) if filled.any() else 1.0
+
+
+def _rows(
+    standard: "Standard", last: pl.DataFrame, settings: Settings
+) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+    del settings
+    new, keys = standard.table, list(standard.spec.keys)
+    names = [
+        r.name
+        for r in standard.columns
+        if r.name in last.columns and r.name not in keys and r.kind in ("numeric", "categorical")
+    ]
+    names = [n for n in names if new[n].dtype in (pl.Float64, pl.String)]
+    if keys and set(keys) <= set(last.columns):
+        met = new.select(*keys, *names).join(
+            last.select(*keys, *names).unique(keys), on=keys, suffix="\0"
+        )
+        new, old = met.select(names), met.select(pl.col(f"{n}\0").alias(n) for n in names)
+    elif new.height == last.height:
+        new, old = new.select(names), last.select(names)
+    else:
+        return {}, {}
+    return tuple({n: _series(part[n]) for n in names} for part in (new, old))
+
+
+def _series(column: pl.Series) -> np.ndarray:
+    if column.dtype == pl.String:
+        return np.array(column.to_list(), dtype=object)
+    return column.cast(pl.Float64).fill_null(float("nan")).to_numpy()
+
+
+def _layers(
+    standard: "Standard", last: pl.DataFrame, settings: Settings
+) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+    """Pixels of layers that have the same grid in both versions, by `column/element`."""
+    found: tuple[dict[str, np.ndarray], dict[str, np.ndarray]] = ({}, {})
+    grid = ("crs", "transform", "width", "height")
+    before = {(r["column"], r["element"]): r for r in last.iter_rows(named=True)}
+    for row in standard.table.iter_rows(named=True):
+        key = (row["column"], row["element"])
+        old = before.get(key)
+        if old is None or any(row[g] != old[g] for g in grid):
+            continue
+        paths = [settings.data_root / r["path"] for r in (row, old)]
+        if row["sha256"] == old["sha256"] or not paths[1].is_file():
+            continue
+        for part, path in zip(found, paths, strict=True):
+            part[f"{key[0]}/{key[1]}"] = _pixels(path)
+    return found
