@@ -9,8 +9,10 @@ import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import polars as pl
 
+from adapters.blocks import Rules, as_lists, parse_block
 from adapters.codebooks import codebook
 from adapters.errors import (
     CodebookError,
@@ -21,7 +23,7 @@ from adapters.errors import (
     refuse,
 )
 from adapters.quantities import quantity
-from adapters.readers import NativeTable
+from adapters.readers import NativeTable, plain_header
 from adapters.rules import FLAGS_SCHEMA
 from adapters.spec import Column, SourceSpec, Table, expand_braces
 from adapters.units import Conversion, conversion
@@ -138,10 +140,22 @@ def parse_table(spec: SourceSpec, name: str, native: NativeTable) -> Parsed:
     if native.geometry is not None:
         columns.append(native.geometry)
     for column in wanted:
+        if column.is_wide and native.numbers is not None:
+            try:
+                by = convert(spec, column)
+                block, found = _block(spec, column, native, places[column.name], by)
+            except SoilmeldError as error:
+                refuse(error, ("columns", column.name))
+                by, found = None, []
+                block = as_lists(np.full((len(native.rows), column.length), np.nan), column.name)
+            columns.append(block)
+            flags += found
+            records.append(record(spec, column, by))
+            continue
         elements = [
             pl.Series([None] * len(native.rows), dtype=pl.String)
             if place is None
-            else native.cells[place]
+            else native.text(place)
             for place in places[column.name]
         ]
         try:
@@ -175,11 +189,39 @@ def _parsed(
         below = native
         if len(elements) > 1:
             below = _one_below_the_other(native, at[start : start + step])
-        text = pl.concat([e.rename("text") for e in some])
+        # In one chunk: empty ones among several make some text functions of polars fail.
+        text = pl.concat([e.rename("text") for e in some], rechunk=True)
         value, flagged = _PARSERS[column.kind](spec, table, column, below, text, by)
         values += [value.slice(i * len(native.rows), len(native.rows)) for i in range(len(some))]
         flags.append(_in_detail(flagged) if len(elements) > 1 else flagged)
     return values
+
+
+def _block(
+    spec: SourceSpec,
+    column: Column,
+    native: NativeTable,
+    at: Sequence[str | None],
+    by: Conversion,
+) -> tuple[pl.Series, list[pl.DataFrame]]:
+    """Values and flags of an array that was read as numbers."""
+    table = spec.tables[column.table]
+    tokens = np.array(_numeric_tokens(table, column), dtype=np.float32)
+    low, high, _ = column_range(column)
+    own = column.minimum is not None or column.maximum is not None
+
+    def strange(stored: np.ndarray, converted: np.ndarray) -> np.ndarray:
+        compared = stored if own else converted
+        with np.errstate(invalid="ignore"):
+            found = (compared < low) | (compared > high)
+        found |= np.isfinite(stored) & ~np.isfinite(converted)
+        return found | np.isin(stored, tokens) if len(tokens) else found
+
+    def parse(cells: NativeTable, text: pl.Series) -> tuple[pl.Series, pl.DataFrame]:
+        values, flags = _parse_numeric(spec, table, column, cells, text, by)
+        return values, _in_detail(flags)
+
+    return parse_block(spec, column, native, at, Rules(by, strange, parse), _OF)
 
 
 def match_headers(spec: SourceSpec, name: str, native: NativeTable) -> dict[str, list[str | None]]:
@@ -192,7 +234,7 @@ def match_headers(spec: SourceSpec, name: str, native: NativeTable) -> dict[str,
     wanted = [c for c in spec.columns if c.table == name]
     by_header: dict[str, list[str]] = {}
     for place, header in enumerate(native.headers):
-        by_header.setdefault(_plain(header), []).append(str(place))
+        by_header.setdefault(plain_header(header), []).append(str(place))
     found: dict[str, list[str | None]] = {}
     used: set[str] = set()
     missing: list[tuple[Column, str]] = []
@@ -207,7 +249,8 @@ def match_headers(spec: SourceSpec, name: str, native: NativeTable) -> dict[str,
         spellings = zip(column.natives, *map(expand_braces, column.aliases), strict=False)
         found[column.name] = []
         for spelling in spellings if is_array else [(column.native, *column.aliases)]:
-            at = list(dict.fromkeys(p for s in spelling for p in by_header.get(_plain(s), [])))
+            wanted_now = [p for s in spelling for p in by_header.get(plain_header(s), [])]
+            at = list(dict.fromkeys(wanted_now))
             if len(at) > 1:
                 refuse(
                     ReadError(
@@ -252,10 +295,6 @@ def _refuse_headers(
         refuse(_header_error(spec, name, native, [], unknown), ("tables", name, "extra_columns"))
 
 
-def _plain(header: str) -> str:
-    return " ".join(header.split()).casefold()
-
-
 def _line(spec: SourceSpec, column: Column) -> str:
     return f"line {column.line or spec.columns.index(column) + 2}"
 
@@ -268,9 +307,9 @@ def _header_error(
     unknown: Sequence[str],
 ) -> ReadError:
     said, advice = [], []
-    closest = {_plain(h): h for h in unknown}
+    closest = {plain_header(h): h for h in unknown}
     for column, header in missing[:5]:
-        near = difflib.get_close_matches(_plain(header), closest, 1, 0.4)
+        near = difflib.get_close_matches(plain_header(header), closest, 1, 0.4)
         line = f"{_line(spec, column)} of columns.csv (column {column.name})"
         if near:
             said.append(f"no column {header!r}; the closest is {closest[near[0]]!r}")
@@ -364,6 +403,15 @@ def _packed(values: list[pl.Series], column: Column) -> pl.Series:
     if not values:  # `*` of an optional table that is not there
         return pl.Series(column.name, [], dtype=pl.List(pl.Float64))
     frame = pl.DataFrame([v.alias(str(i)) for i, v in enumerate(values)])
+    if column.mean_of:
+        groups = [
+            frame.columns[i : i + column.mean_of] for i in range(0, frame.width, column.mean_of)
+        ]
+        frame = frame.select(
+            pl.mean_horizontal(some, ignore_nulls=False).alias(some[0]) for some in groups
+        )
+    if column.is_wide:
+        frame = frame.cast(pl.Float32)
     packed = pl.when(~pl.all_horizontal(pl.all().is_null())).then(pl.concat_list(pl.all()))
     return frame.select(packed.alias(column.name)).to_series()
 
@@ -400,7 +448,7 @@ def _without_missing(
     if not absent.any():
         return trimmed, pl.DataFrame(schema=FLAGS_SCHEMA)
     said = trimmed.filter(absent)
-    detail = pl.select(pl.format("the file says {}", said)).to_series()
+    detail = "the file says " + said
     flags = _flags(
         native.row_refs.filter(absent), column, "missing", text.filter(absent), None, detail
     )

@@ -26,6 +26,8 @@ from adapters.corrections import CORRECTIONS_FILE, Correction
 from adapters.errors import SpecError
 
 SOURCES_DIR = Path(__file__).parent / "sources"
+# Arrays of more elements are read, kept and stored as float32: their text would not fit.
+WIDE = 1000
 _NAME = r"^[a-z][a-z0-9_]*$"
 
 
@@ -180,9 +182,10 @@ class Table(_Model):
     )
     required: bool = True
     read: Read
-    compose: Literal["rows", "append", "join", "curve", "keep"] = Field(
+    compose: Literal["rows", "append", "join", "mean", "curve", "keep"] = Field(
         "rows",
-        description="rows: the base table; append: more rows; join: columns joined by `on`; curve: "
+        description="rows: the base table; append: more rows; join: columns joined by `on`; mean: "
+        "several rows for each key (scans, replicates), their numbers averaged, then joined; curve: "
         "several rows for each key, packed as arrays ordered by `order_by`; keep: archived, and "
         "read by people alone.",
     )
@@ -204,7 +207,7 @@ class Table(_Model):
 
     @model_validator(mode="after")
     def _keys_given(self) -> "Table":
-        if self.compose in ("join", "curve") and not self.on:
+        if self.compose in ("join", "mean", "curve") and not self.on:
             raise ValueError(f"compose: {self.compose} needs `on`")
         if self.compose == "curve" and not self.order_by:
             raise ValueError("compose: curve needs `order_by`")
@@ -376,6 +379,18 @@ class Column(_Model):
     detection_limit: float | None = Field(None, description="In the native unit.")
     minimum: float | None = Field(None, description="Plausible range, in the native unit.")
     maximum: float | None = None
+    max_difference: float | None = Field(
+        None,
+        gt=0,
+        description="Largest difference between the rows of a key (`compose: mean`), in the native "
+        "unit; rows further apart have no mean and are flagged.",
+    )
+    mean_of: int | None = Field(
+        None,
+        gt=1,
+        description="So many neighbouring elements of an array are averaged to one: a spectrum of "
+        "0.5 nm by 20 has one number for 10 nm.",
+    )
     clip_below: float | None = Field(
         None,
         description="Pixels from `minimum` up to this, in the native unit, become this and are "
@@ -442,6 +457,13 @@ class Column(_Model):
             raise ValueError("`background_is_nodata` needs `background`, the code that it gets")
         if self.kind == "date" and not self.date_format:
             raise ValueError("a date column needs date_format")
+        elements = {len(expand_braces(s)) for s in (self.native, *self.aliases)}
+        if len(elements) > 1:
+            raise ValueError("an alias must stand for as many elements as `native`")
+        if self.mean_of and (not self.is_array or elements.pop() % self.mean_of):
+            raise ValueError("`mean_of` must divide the number of elements of an array")
+        if self.is_wide and (self.kind != "numeric" or self.other_unit):
+            raise ValueError(f"an array of more than {WIDE} elements is numeric, with one unit")
         return self
 
     @property
@@ -453,6 +475,21 @@ class Column(_Model):
     def is_array(self) -> bool:
         """Does the native pattern stand for several columns or layers?"""
         return self.native == "*" or self.natives != [self.native]
+
+    @property
+    def is_wide(self) -> bool:
+        """Is it an array of more than WIDE elements?"""
+        return len(self.natives) > WIDE
+
+    @property
+    def length(self) -> int:
+        """Number of elements that it has in the standard table; 1 for a scalar."""
+        return len(self.natives) // (self.mean_of or 1)
+
+    @property
+    def spellings(self) -> list[str]:
+        """Every native name and alias of every element."""
+        return [s for pattern in (self.native, *self.aliases) for s in expand_braces(pattern)]
 
 
 Modality = Literal["table", "profile", "vector", "raster", "netcdf", "spectra", "photos"]

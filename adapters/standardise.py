@@ -13,6 +13,7 @@ from pathlib import Path
 import polars as pl
 
 from adapters.archive import RawVersion
+from adapters.blocks import averaged
 from adapters.columns import ColumnRecord, Parsed, match_headers, parse_table
 from adapters.correcting import correct_table
 from adapters.errors import ReadError, SoilmeldError, SpecError, refuse
@@ -185,15 +186,15 @@ def raw_cell(
     for name, where, number in rows:
         native = next(p for p in natives[name] if p.place == where)
         at = match_headers(spec, name, native)[column]
-        line = native.cells.filter(native.rows == number)
-        if line.is_empty():
+        line = native.at(native.rows == number)
+        if line.rows.is_empty():
             raise ReadError(
                 f"no row {number}",
                 source=spec.id,
                 file=where,
                 remedy="take the row_ref from the source's table",
             )
-        texts += [t for t in (line[p][0] for p in at if p is not None) if t is not None]
+        texts += [t for t in (line.text(p)[0] for p in at if p is not None) if t is not None]
     return "; ".join(texts) or None
 
 
@@ -224,7 +225,7 @@ def _joined_rows(
                 return [(name, native.place, r) for r in found["__row"].to_list()]
     for name, table in spec.tables.items():
         holds = any(c.name == column and c.table == name for c in spec.columns)
-        if holds and table.compose == "curve" and set(table.on) <= keys.keys():
+        if holds and table.compose in ("curve", "mean") and set(table.on) <= keys.keys():
             return [
                 (name, native.place, r)
                 for native in natives[name]
@@ -321,7 +322,10 @@ def _composed(spec: SourceSpec, parsed: dict[str, Parsed]) -> tuple[pl.DataFrame
                 file="columns.csv",
                 remedy="give them other names" if shared else "correct `on`, or the tables' order",
             )
-        if compose == "join":
+        if compose == "mean":
+            right, differing = averaged(spec, name, spec.tables[name], part.table)
+            part = dataclasses.replace(part, flags=pl.concat([part.flags, differing]))
+        elif compose == "join":
             _require_single(spec, name, part.table, on)
             right = part.table.unique(on, keep="first", maintain_order=True)
         else:

@@ -6,10 +6,11 @@ what they claim to be. Never here: what a column means, units, codes, or joins.
 Every cell is read as text, so that what stood in the file can be shown again.
 """
 
+import dataclasses
 import fnmatch
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -29,6 +30,9 @@ _WEB_PAGE = re.compile(
 )
 
 
+ODD_SCHEMA = {"row": pl.UInt32, "place": pl.String, "text": pl.String}
+
+
 @dataclass(frozen=True)
 class NativeTable:
     """One native table as text.
@@ -40,6 +44,9 @@ class NativeTable:
         rows: 1-based line or row in the file, header counted, one for each row of `cells`.
         geometry: WKB in `crs`, for vector files.
         crs: WKT of the CRS that the file states.
+        numbers: Float32 columns named as those of `cells` would be, for the elements of arrays so
+            wide that their text would not fit; NULL where the cell is empty or in `odd`.
+        odd: The cells of `numbers` that are no number: index of the row, column, text.
     """
 
     place: str
@@ -48,6 +55,29 @@ class NativeTable:
     rows: pl.Series
     geometry: pl.Series | None = None
     crs: str | None = None
+    numbers: pl.DataFrame | None = None
+    odd: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=ODD_SCHEMA))
+
+    def text(self, place: str) -> pl.Series:
+        """Cells of one column as text."""
+        if self.numbers is None or place in self.cells.columns:
+            return self.cells[place]
+        text = as_text(self.numbers.select(place)).to_series()
+        odd = self.odd.filter(place=place)
+        return text.scatter(odd["row"].to_list(), odd["text"].to_list())
+
+    def at(self, rows: pl.Series) -> "NativeTable":
+        """The rows for which a boolean series is true."""
+        kept = pl.DataFrame({"row": rows.arg_true()}).with_row_index("new")
+        odd = self.odd.join(kept, on="row", maintain_order="left").drop("row")
+        return dataclasses.replace(
+            self,
+            cells=self.cells.filter(rows) if self.cells.width else self.cells,
+            rows=self.rows.filter(rows),
+            geometry=None if self.geometry is None else self.geometry.filter(rows),
+            numbers=None if self.numbers is None else self.numbers.filter(rows),
+            odd=odd.rename({"new": "row"}).select(list(ODD_SCHEMA)),
+        )
 
     @property
     def row_refs(self) -> pl.Series:
@@ -104,7 +134,7 @@ def read_table(spec: SourceSpec, name: str, folder: Path, file: str) -> NativeTa
     Raises:
         ReadError: The file is empty, broken, of another format or encoding, or has no such sheet.
     """
-    from adapters.readers import package, table, vector
+    from adapters.readers import package, table, vector, wide
 
     path, read = folder / file, spec.tables[name].read
     if path.stat().st_size == 0:
@@ -112,8 +142,9 @@ def read_table(spec: SourceSpec, name: str, folder: Path, file: str) -> NativeTa
             "the file is empty", source=spec.id, file=file, remedy="fetch the file again"
         )
     refuse_web_page(spec.id, file, path)
+    is_wide = any(c.table == name and c.is_wide for c in spec.columns)
     readers = {
-        "csv": table.read_csv,
+        "csv": wide.read_wide if is_wide else table.read_csv,
         "xlsx": table.read_workbook,
         "xls": table.read_workbook,
         "dbf": vector.read_vector,
@@ -128,11 +159,16 @@ def read_table(spec: SourceSpec, name: str, folder: Path, file: str) -> NativeTa
             remedy=f"set modality raster or netcdf, or one of the readers {sorted(readers)}",
         )
     native = readers[read.reader](spec, name, path, file)
-    if native.cells.is_empty():
+    if native.rows.is_empty():
         raise ReadError(
             "a header and no rows", source=spec.id, file=native.place, remedy="fetch the file again"
         )
     return native
+
+
+def plain_header(header: str) -> str:
+    """A header as it is compared with others: without case, its blanks made one."""
+    return " ".join(header.split()).casefold()
 
 
 def is_web_page(start: bytes) -> bool:
@@ -198,7 +234,8 @@ def as_text(frame: pl.DataFrame) -> pl.DataFrame:
     for name, dtype in frame.schema.items():
         column = pl.col(name)
         if dtype.is_float():
-            column = column.fill_nan(None).cast(pl.Float64)
+            # Not by way of Float64, which would print what Float32 does not hold.
+            column = column.fill_nan(None)
             whole = (column == column.round()) & (column.abs() < 1e15)
             text = pl.when(whole).then(column.cast(pl.Int64, strict=False).cast(pl.String))
             column = text.otherwise(column.cast(pl.String))

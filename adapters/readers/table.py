@@ -41,20 +41,20 @@ def read_csv(spec: SourceSpec, name: str, path: Path, file: str) -> NativeTable:
         ReadError: Wrong encoding, a row with more or fewer cells than the header, an open quote.
     """
     read = spec.tables[name].read
-    data = _decoded(spec, name, path.read_bytes(), file).encode()
+    data = decoded(spec, name, path.read_bytes(), file).encode()
     if not data.strip():
         raise ReadError(
             "the file is empty", source=spec.id, file=file, remedy="fetch the file again"
         )
     if not data.endswith(b"\n"):
         data += b"\n"
-    lines, delimiters = _records(data, read.delimiter, read.comment)
+    lines, delimiters = records(data, read.delimiter, read.comment)
     lines, delimiters = lines[read.header_row :], delimiters[read.header_row :]
     if len(lines) == 0:
         raise ReadError(
             "no header row", source=spec.id, file=file, remedy="correct header_row in source.yaml"
         )
-    _require_delimiter(spec, name, file, data.splitlines()[lines[0] - 1].decode(), delimiters)
+    require_delimiter(spec, name, file, data.splitlines()[lines[0] - 1].decode(), delimiters)
     wrong = np.flatnonzero(delimiters != delimiters[0])
     if len(wrong):
         raise ReadError(
@@ -91,17 +91,21 @@ def read_csv(spec: SourceSpec, name: str, path: Path, file: str) -> NativeTable:
             remedy="look for a quote that stays open",
         )
     headers = tuple((h or "").strip() for h in frame.row(0))
-    cells = _filled(frame[1:])
+    cells = filled(frame[1:])
     blank = pl.all_horizontal(pl.all().is_null())
     rows = pl.Series("row", lines[1:], dtype=pl.Int64)
     keep = ~cells.select(blank).to_series()
     return _without_empty_columns(file, headers, cells.filter(keep), rows.filter(keep))
 
 
-def _require_delimiter(
+def require_delimiter(
     spec: SourceSpec, name: str, file: str, header: str, delimiters: np.ndarray
 ) -> None:
-    """Refuse a header of one cell that another delimiter would split."""
+    """Refuse a header of one cell that another delimiter would split.
+
+    Raises:
+        ReadError: So it is.
+    """
     declared = spec.tables[name].read.delimiter
     counts = {mark: header.count(mark) for mark in ";\t|," if mark != declared}
     likely = max(counts, key=counts.__getitem__)
@@ -182,7 +186,7 @@ def read_workbook(spec: SourceSpec, name: str, path: Path, file: str) -> NativeT
     )
     names = [str(i) for i in range(text.width)]
     text.columns, number.columns = names, names
-    cells = _filled(_exact(text, number))
+    cells = filled(_exact(text, number))
     skipped = read.header_row - top
     headers = first if skipped == 0 else tuple(h or "" for h in cells.row(skipped - 1))
     if read.block_row is not None:
@@ -193,7 +197,12 @@ def read_workbook(spec: SourceSpec, name: str, path: Path, file: str) -> NativeT
     return _without_empty_columns(place, headers, cells.filter(keep), rows.filter(keep))
 
 
-def _decoded(spec: SourceSpec, name: str, data: bytes, file: str) -> str:
+def decoded(spec: SourceSpec, name: str, data: bytes, file: str, first_line: int = 1) -> str:
+    """Text of a file, or of a piece that begins at a line of it, in its declared encoding.
+
+    Raises:
+        ReadError: It is in another encoding, as far as can be told, or no text.
+    """
     declared = codecs.lookup(spec.tables[name].read.encoding).name
     setting = f"`encoding` of table {name} in source.yaml"
     if declared in _UTF8:
@@ -201,14 +210,14 @@ def _decoded(spec: SourceSpec, name: str, data: bytes, file: str) -> str:
     try:
         text = data.decode(declared)
     except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
+        row = data.count(b"\n", 0, error.start)
         raise ReadError(
             f"not {spec.tables[name].read.encoding} text: byte {data[error.start]:#04x} at "
             f"position {error.start}",
             source=spec.id,
             file=file,
-            where=f"line {line}",
-            samples=[data.splitlines()[line - 1][:80].decode("latin-1")],
+            where=f"line {first_line + row}",
+            samples=[data.splitlines()[row][:80].decode("latin-1")],
             remedy=f"set {setting}, for instance to "
             + ("utf-16" if data.startswith(_UTF16) else "latin-1 or cp1252"),
         ) from error
@@ -225,7 +234,7 @@ def _decoded(spec: SourceSpec, name: str, data: bytes, file: str) -> str:
         with_utf8 = _as_utf8(data)
         if with_utf8 is not None and with_utf8 != text:
             position = next(i for i, byte in enumerate(data) if byte > 127)
-            line = data.count(b"\n", 0, position) + 1
+            line = first_line + data.count(b"\n", 0, position)
             raise ReadError(
                 f"declared {spec.tables[name].read.encoding}, but the bytes are UTF-8",
                 source=spec.id,
@@ -244,7 +253,7 @@ def _as_utf8(data: bytes) -> str | None:
         return None
 
 
-def _records(data: bytes, delimiter: str, comment: str | None) -> tuple[np.ndarray, np.ndarray]:
+def records(data: bytes, delimiter: str, comment: str | None) -> tuple[np.ndarray, np.ndarray]:
     """Line number (1-based) and number of delimiters of every record, comments left out."""
     raw = np.frombuffer(data, dtype=np.uint8)
     quotes = np.flatnonzero(raw == ord('"'))
@@ -302,7 +311,7 @@ def _with_blocks(blocks: tuple[str, ...], headers: tuple[str, ...]) -> tuple[str
     return tuple(named)
 
 
-def _filled(cells: pl.DataFrame) -> pl.DataFrame:
+def filled(cells: pl.DataFrame) -> pl.DataFrame:
     """An empty cell is NULL."""
     return cells.with_columns(
         pl.when(pl.col(c).str.strip_chars() != "").then(pl.col(c)) for c in cells.columns
