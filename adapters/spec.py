@@ -185,9 +185,9 @@ class Table(_Model):
     compose: Literal["rows", "append", "join", "mean", "curve", "keep"] = Field(
         "rows",
         description="rows: the base table; append: more rows; join: columns joined by `on`; mean: "
-        "several rows for each key (scans, replicates), their numbers averaged, then joined; curve: "
-        "several rows for each key, packed as arrays ordered by `order_by`; keep: archived, and "
-        "read by people alone.",
+        "several rows for each key (scans, replicates), their numbers averaged, then joined; "
+        "curve: several rows for each key, packed as arrays ordered by `order_by`; keep: archived, "
+        "and read by people alone.",
     )
     on: tuple[str, ...] = Field(
         (), description="Canonical columns that a join or curve matches on."

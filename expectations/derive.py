@@ -39,6 +39,7 @@ DOUBTS = (
     "depth_fault",
     "depth_overlap",
     "texture_sum",
+    "replicates_differ",
 )
 
 _ARROW_TYPES = {
@@ -139,6 +140,7 @@ def _types(standard: "Standard") -> dict[str, str]:
         column = standard.spec.column(record.name)
         single = _ARROW_TYPES[column.kind]
         array = column.is_array or standard.spec.tables[column.table].compose == "curve"
+        single = "float" if column.is_wide else single
         wanted[record.name] = f"large_list<item: {single}>" if array else single
     return wanted
 
@@ -244,7 +246,7 @@ def _values(standard: "Standard", column: Column, record: "ColumnRecord") -> lis
         low, high = canonical_range(column, record)
         if isinstance(dtype, pl.List | pl.Array):
             known = column.is_array and column.native != "*"
-            length = len(column.natives) if known else None
+            length = column.length if known else None
             derived.append(
                 ExpectArrayValuesToBeBetween(
                     column=column.name,
