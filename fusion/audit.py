@@ -26,6 +26,10 @@ REACH = 5.0
 def audit(fused_dir: Path, truth_dir: Path) -> dict:
     """How far a fused version recovers the truth, and whether the planted faults are flagged.
 
+    Of the sources that are brought to the samples, rasters are audited: what their pixels say at
+    the samples, and the faults of their layers. Of an aligned table the matrix holds those rows
+    alone that a sample met.
+
     Args:
         fused_dir: `data/fused/<group>/<version>`.
         truth_dir: Folder with `<source>/samples.parquet`, `<source>/faults.parquet` and, for
@@ -59,10 +63,13 @@ def audit(fused_dir: Path, truth_dir: Path) -> dict:
     for folder in folders:
         source = folder.name
         own = rows.filter(pl.col("source") == source)
+        planted = pl.read_parquet(folder / "faults.parquet")
+        of_source = flags.filter(pl.col("source") == source)
+        if folder in pixels:
+            faults += _faults(source, planted, of_source.with_columns(key="row_ref"))
         if not own["sample_id"].count():
             continue
         truth = pl.read_parquet(folder / "samples.parquet")
-        planted = pl.read_parquet(folder / "faults.parquet")
         if unknown := sorted(set(own["key"]) - set(truth["key"])):
             raise FusionError(
                 "rows that the truth does not know",
@@ -90,9 +97,7 @@ def audit(fused_dir: Path, truth_dir: Path) -> dict:
             features += _pixels(source, layers.name, seen, values)
         positions[source] = _positions(true, said)
         regions[source] = _regions(true["nuts_2"], said["nuts_2"])
-        seen = flags.filter(pl.col("source") == source).join(
-            own.select("row_ref", "key"), on="row_ref", how="inner"
-        )
+        seen = of_source.join(own.select("row_ref", "key"), on="row_ref", how="inner")
         faults += _faults(source, planted, seen)
     recovered = [f["recovered"] for f in features]
     return {

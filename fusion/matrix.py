@@ -140,18 +140,20 @@ def _stack(parts: list[pl.DataFrame]) -> pl.DataFrame:
 
 
 def _flags(source: Source, rows: pl.DataFrame, ids: dict[str, str]) -> pl.DataFrame:
-    """Flags of some rows, and of whole files.
+    """Flags of some rows, of layers and of whole files.
 
     NULL feature: of the whole row or of a column that is no feature; NULL sample: of a row of a
-    backbone source that is no sample, or of a whole file.
+    backbone source that is no sample, of a layer, or of a whole file.
     """
     flags = source.flags.with_columns(
         feature=pl.col("column").replace_strict(ids, default=None, return_dtype=pl.String)
     )
-    of_files = flags.join(source.table.select("row_ref"), on="row_ref", how="anti")
+    others = flags
+    if not source.spec.is_raster:
+        others = flags.join(source.table.select("row_ref"), on="row_ref", how="anti")
     return (
         pl.concat(
-            [rows.join(flags, on="row_ref", how="inner"), of_files],
+            [rows.join(flags, on="row_ref", how="inner"), others],
             how="diagonal",
         )
         .with_columns(source=pl.lit(source.id))

@@ -51,7 +51,8 @@ def writer(source: str) -> ModuleType:
             "no function `write`",
             source=source,
             file="twin.py",
-            remedy="add `def write(world: World, folder: Path) -> Draft | None`",
+            remedy="add `def write(world: World, folder: Path) -> Draft | None`; several drafts "
+            "come as a tuple",
         )
     return module
 
@@ -182,9 +183,7 @@ def _write_source(
         files = _present(aside)
         # The truth first: files without their truth could not be audited.
         (settings.truth_root / source).mkdir(parents=True, exist_ok=True)
-        if draft is not None:
-            _write_truth(settings.truth_root / source, draft)
-        _write_pixels(settings, world)
+        _write_truth(settings, world, draft)
         # Old files go before new ones come: at no moment does a file stand here that the record
         # does not list, so an interrupted run is not taken for a user's doing.
         for name in old:
@@ -210,35 +209,36 @@ def _record(path: Path, files: dict[str, str], recipe: dict[str, object]) -> Non
     path.write_text(json.dumps(content, indent=1, sort_keys=True) + "\n", encoding="utf-8")
 
 
-def _write_truth(folder: Path, draft: "Draft") -> None:
-    """`samples.parquet` (key and truth of each row) and `faults.parquet` of one source."""
+def _write_truth(
+    settings: Settings, world: "World", said: "Draft | tuple[Draft, ...] | None"
+) -> None:
+    """What is known of the files that were just written, each piece of the source in its folder.
+
+    `samples.parquet` (key and truth of each row), `pixels.parquet` (what a raster says at the rows
+    of the backbone) and `faults.parquet`.
+    """
     import polars as pl
 
-    from adapters.twin.planting import Fault
+    from adapters.twin.planting import Draft, Fault
 
-    folder.mkdir(parents=True, exist_ok=True)
-    samples = pl.DataFrame({"key": draft.keys, **draft.truth})
-    names = list(Fault.__dataclass_fields__)
-    faults = pl.DataFrame([asdict(f) for f in draft.faults], schema=dict.fromkeys(names, pl.String))
-    _write_table(folder / "samples.parquet", samples)
-    _write_table(folder / "faults.parquet", faults)
-
-
-def _write_pixels(settings: Settings, world: "World") -> None:
-    """`pixels.parquet` of every raster that was just written: what it says at the samples."""
-    import polars as pl
-
-    for piece in list(world.pixels):
-        said = world.pixels.pop(piece)
+    tables = []
+    for draft in (said,) if isinstance(said, Draft) else said or ():
+        samples = pl.DataFrame({"key": draft.keys, **draft.truth})
+        names = dict.fromkeys(Fault.__dataclass_fields__, pl.String)
+        faults = pl.DataFrame([asdict(fault) for fault in draft.faults], schema=names)
+        tables += [(draft.source, "samples", samples), (draft.source, "faults", faults)]
+    for piece, layers in world.pixels.items():
         rows = world.rows
-        sources = [source for source, own in rows.items() for _ in own.keys]
-        keys = [key for own in rows.values() for key in own.keys]
+        columns = {
+            "source": [source for source, own in rows.items() for _ in own.keys],
+            "key": [key for own in rows.values() for key in own.keys],
+        }
+        tables.append((piece, "pixels", pl.DataFrame(columns | layers)))
+    world.pixels.clear()
+    for piece, name, table in tables:
         folder = settings.truth_root / piece
         folder.mkdir(parents=True, exist_ok=True)
-        table = pl.DataFrame({"source": sources, "key": keys}).with_columns(
-            pl.Series(name, values) for name, values in said.items()
-        )
-        _write_table(folder / "pixels.parquet", table)
+        _write_table(folder / f"{name}.parquet", table)
 
 
 def _write_table(path: Path, table: "pl.DataFrame") -> None:

@@ -117,13 +117,14 @@ def test_the_audit_sees_a_slip_of_unit_in_few_rows(made: tuple[Settings, Path], 
 
 def test_the_audit_sees_layers_that_were_mixed_up(made: tuple[Settings, Path], copy: Path) -> None:
     path = copy / "matrix.parquet"
-    spoilt = ["efsa_spatial_data.texture", "efsa_spatial_data.temperature_monthly"]
-    matrix = pl.read_parquet(path).with_columns(pl.col(spoilt).shift(1))
+    spoilt = {"efsa_spatial_data.texture": "recovered", "arsenic_topsoils.arsenic": "correlation"}
+    matrix = pl.read_parquet(path).with_columns(pl.col(list(spoilt)).shift(1))
     matrix.write_parquet(path)
     report = audit(copy, made[0].truth_root)
-    for feature in spoilt:
-        seen = [f for f in report["features"] if f["feature"] == feature]
-        assert max(f["recovered"] for f in seen) < 0.99
+    for feature, measure in spoilt.items():
+        seen = [f[measure] for f in report["features"] if f["feature"] == feature]
+        # Some surveys lie within few pixels.
+        assert np.median(seen) < 0.95
 
 
 def test_the_audit_sees_flags_that_are_gone_or_invented(
