@@ -255,7 +255,9 @@ def _value_names(spec: SourceSpec, path: Path, file: str) -> dict[int, str | Non
                 samples=[error] if str(error) else table.column_names,
                 remedy=f"fetch {side.name} again, or take it away",
             ) from error
-        own = next((n for n in table.column_names if n.casefold() == path.stem.casefold()), column)
+        # Headers of dbf tables end after ten characters.
+        stem = path.stem.casefold()[:10]
+        own = next((n for n in table.column_names if n.casefold() == stem), column)
         return {
             int(value): None if text is None else str(text)
             for value, text in zip(table[column].to_pylist(), table[own].to_pylist(), strict=True)
