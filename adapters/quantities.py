@@ -66,7 +66,9 @@ _Entry = TypeVar("_Entry", Quantity, Method)
 
 def _load(path: Path, model: type[_Entry]) -> Mapping[str, _Entry]:
     entries: dict[str, _Entry] = {}
-    for number, raw in enumerate(yaml.safe_load(path.read_text(encoding="utf-8")), start=1):
+    # The loader of libyaml is ten times as fast as the one in Python.
+    listed = yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
+    for number, raw in enumerate(listed, start=1):
         where = f"entry {number} ({raw.get('id') if isinstance(raw, dict) else raw})"
         try:
             entry = model.model_validate(raw)

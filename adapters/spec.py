@@ -784,7 +784,9 @@ def load_spec(source_id: str, sources_dir: Path = SOURCES_DIR) -> SourceSpec:
         )
     folder = sources_dir / source_id
     try:
-        raw = yaml.safe_load((folder / "source.yaml").read_text(encoding="utf-8"))
+        # Ten times as fast as the loader in Python, for 80 sources at every start.
+        text = (folder / "source.yaml").read_text(encoding="utf-8")
+        raw = yaml.load(text, Loader=yaml.CSafeLoader)
         if not isinstance(raw, dict):
             raise SpecError(
                 "holds no keys",
