@@ -6,8 +6,11 @@ import numpy as np
 
 from adapters.spec import load_spec
 from adapters.twin.classes import slope
+from adapters.twin.europe import Array
 from adapters.twin.hydraulics import available_water
-from adapters.twin.world import World, write_layers
+from adapters.twin.pixel_faults import write_with_faults
+from adapters.twin.planting import Draft
+from adapters.twin.world import Lattice, World, write_layers
 
 # X 1500000 to 7400000, Y 900000 to 5500000: 5900 columns and 4600 rows of 1 km.
 _BOUNDS = (1_500_000.0, 900_000.0, 7_400_000.0, 5_500_000.0)
@@ -15,12 +18,12 @@ _TOPSOIL_CM = 30
 _WHOLE = ("depth_to_roots", "clay", "sand", "silt", "gravel", "tawc", "stu_allocation")
 
 
-def write(world: World, folder: Path) -> None:
-    """Write all layers."""
-    spec, grid = load_spec("esdb_derived_data"), world.grid("EPSG:3035", 1000, _BOUNDS)
+def layers(world: World) -> tuple[Lattice, dict[str, Array]]:
+    """All layers as they are written: NaN at sea, and where the number would be 0."""
+    grid = world.grid("EPSG:3035", 1000, _BOUNDS)
     roots = np.clip(np.round(130.0 - 4.0 * slope(grid.place), -1), 10, 150)
     soils = {"topsoil": (0, _TOPSOIL_CM), "subsoil": (_TOPSOIL_CM, 100)}
-    layers = {
+    said = {
         "depth_to_roots": roots,
         "stu_allocation": grid.place["region"] + 1.0,
     }
@@ -28,7 +31,7 @@ def write(world: World, folder: Path) -> None:
         layer = grid.soil(top, bottom, 2000)
         thickness = np.clip(roots - top, 0, bottom - top)
         water = available_water(layer, thickness)
-        layers |= {
+        said |= {
             f"clay_{name}": layer["clay"],
             f"sand_{name}": layer["sand"],
             f"silt_{name}": 100.0 - np.round(layer["clay"]) - np.round(layer["sand"]),
@@ -39,14 +42,21 @@ def write(world: World, folder: Path) -> None:
             f"tawc_ptr_{name}": np.round(water / 25.0) * 25.0,
             f"tawc_ptf_{name}": water,
         }
-    for whole in (True, False):
-        some = {n: v for n, v in layers.items() if n.startswith(_WHOLE) == whole}
-        masked = {n: _known(grid.land, v, whole) for n, v in some.items()}
-        dtype = "int16" if whole else "float32"
-        write_layers(spec, folder, grid, masked, nodata="undeclared", dtype=dtype)
+    return grid, {n: _known(grid.land, v, n.startswith(_WHOLE)) for n, v in said.items()}
+
+
+def write(world: World, folder: Path) -> Draft:
+    """Write all layers, whole numbers and others."""
+    spec, (grid, values) = load_spec("esdb_derived_data"), layers(world)
+    whole = {n: v for n, v in values.items() if n.startswith(_WHOLE)}
+    other = {n: v for n, v in values.items() if n not in whole}
+    write_layers(spec, folder, grid, whole, nodata="undeclared", dtype="int16")
+    faults = {"bulk_density_topsoil": "shifted_decimal"}
+    draft = write_with_faults(spec, folder, grid, other, faults, nodata="undeclared")
     # The CRS stands in a side file of GDAL, which the publisher's files do not have.
     for side in folder.glob("*.aux.xml"):
         side.unlink()
+    return draft
 
 
 def _known(land: np.ndarray, values: np.ndarray, whole: bool) -> np.ndarray:

@@ -8,7 +8,8 @@ import rasterio
 from adapters.spec import load_spec
 from adapters.twin import hydraulics
 from adapters.twin.classes import slope
-from adapters.twin.world import World, write_layers
+from adapters.twin.europe import Array
+from adapters.twin.world import Lattice, World, write_layers
 
 DEPTHS_CM = (0, 5, 15, 30, 60, 100, 200)
 SCALED = "FC_sl*.tif"
@@ -30,9 +31,9 @@ _MAPPED = {
 }
 
 
-def write(world: World, folder: Path) -> None:
-    """Write 16 properties at 7 depths."""
-    spec, grid = load_spec("eu_soilhydrogrids"), world.grid("EPSG:4326", 1 / 120)
+def layers(world: World) -> tuple[Lattice, dict[str, Array]]:
+    """16 properties, (7, h, w) each, NaN at sea and below bedrock."""
+    grid = world.grid("EPSG:4326", 1 / 120)
     bedrock = 260.0 - 6.0 * slope(grid.place)
     depths: dict[str, list[np.ndarray]] = {}
     for depth in DEPTHS_CM:
@@ -49,7 +50,13 @@ def write(world: World, folder: Path) -> None:
         known = grid.land & (bedrock > depth)
         for name, values in properties.items():
             depths.setdefault(name, []).append(np.where(known, values, np.nan))
-    write_layers(spec, folder, grid, {name: np.stack(v) for name, v in depths.items()})
+    return grid, {name: np.stack(values) for name, values in depths.items()}
+
+
+def write(world: World, folder: Path) -> None:
+    """Write 16 properties at 7 depths."""
+    grid, values = layers(world)
+    write_layers(load_spec("eu_soilhydrogrids"), folder, grid, values)
     for path in sorted(folder.glob(SCALED)):
         _scale(path)
 

@@ -6,15 +6,21 @@ import numpy as np
 
 from adapters.spec import load_spec
 from adapters.twin.classes import landform, relief
-from adapters.twin.world import World, write_layers
+from adapters.twin.europe import Array
+from adapters.twin.world import Lattice, World, write_layers
 
 
-def write(world: World, folder: Path) -> None:
-    """Write both maps, of the part of the globe that this world has."""
+def layers(world: World) -> tuple[Lattice, dict[str, Array]]:
+    """Both maps, of the part of the globe that this world has."""
     grid = world.grid("EPSG:4326", 1 / 120)
-    layers = {
+    said = {
         "landform_meybeck": relief(grid.place),
         "landform_iwahashi_pike": landform(grid.place),
     }
-    masked = {name: np.where(grid.land, codes, np.nan) for name, codes in layers.items()}
-    write_layers(load_spec("global_landform_classification"), folder, grid, masked, dtype="uint8")
+    return grid, {name: np.where(grid.land, codes, np.nan) for name, codes in said.items()}
+
+
+def write(world: World, folder: Path) -> None:
+    """Write both maps."""
+    grid, values = layers(world)
+    write_layers(load_spec("global_landform_classification"), folder, grid, values, dtype="uint8")

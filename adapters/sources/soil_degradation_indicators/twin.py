@@ -6,12 +6,18 @@ import numpy as np
 
 from adapters.spec import load_spec
 from adapters.twin.classes import degraded
-from adapters.twin.world import World, write_layers
+from adapters.twin.europe import Array
+from adapters.twin.world import Lattice, World, write_layers
+
+
+def layers(world: World) -> tuple[Lattice, dict[str, Array]]:
+    """The indicators, (19, h, w), and their sum."""
+    grid = world.grid("EPSG:3035", 500)
+    bands = np.where(grid.land, degraded(grid.place, grid.soil()), np.nan)
+    return grid, {"degradation_indicator_bands": bands, "degradation_sum": bands.sum(axis=0)}
 
 
 def write(world: World, folder: Path) -> None:
     """Write the file."""
-    grid = world.grid("EPSG:3035", 500)
-    bands = np.where(grid.land, degraded(grid.place, grid.soil()), np.nan)
-    layers = {"degradation_indicator_bands": bands, "degradation_sum": bands.sum(axis=0)}
-    write_layers(load_spec("soil_degradation_indicators"), folder, grid, layers, dtype="uint8")
+    grid, values = layers(world)
+    write_layers(load_spec("soil_degradation_indicators"), folder, grid, values, dtype="uint8")
