@@ -10,7 +10,7 @@ import numpy as np
 
 from adapters.twin.europe import COUNTRIES, metres
 from adapters.twin.files import Cells, write_csv, write_dbf, write_xlsx
-from adapters.twin.planting import Draft, Rows, measure, measure_texture
+from adapters.twin.planting import Draft, Rows, measure, measure_texture, wanted
 from adapters.twin.points import (
     COMMON,
     COVER_WORDS,
@@ -26,6 +26,7 @@ from adapters.twin.points import (
     truth_of,
 )
 from adapters.twin.soil import soil
+from adapters.twin.spectra import SCANNED, write_spectra
 
 # WRB names of the soil map by cover.
 _WRB = (
@@ -36,6 +37,9 @@ _WRB = (
     ("HSfi",),
 )
 
+# Absorbance between two scans of one point of which one went wrong.
+_APART = 0.6
+
 
 def rows_2009(surveys: Surveys) -> Rows:
     """Rows of LUCAS 2009 and 2012."""
@@ -43,8 +47,8 @@ def rows_2009(surveys: Surveys) -> Rows:
     return rows_at(surveys, point_ids(surveys, index), index, 40.0, "2009")
 
 
-def lucas_2009(surveys: Surveys, folder: Path) -> Draft:
-    """Two workbooks, PTotal2009.csv and LUCAS.SOIL_corr.csv."""
+def lucas_2009(surveys: Surveys, folder: Path, size: str) -> Draft:
+    """Two workbooks, PTotal2009.csv, LUCAS.SOIL_corr.csv and the spectra."""
     europe, draw = surveys.europe, surveys.europe.stream("lucas_2009")
     index = surveys.visited(2009)
     first = surveys.counts.lucas_2009
@@ -115,6 +119,14 @@ def lucas_2009(surveys: Surveys, folder: Path) -> Draft:
             "WRBFU": wrb,
         },
     )
+    scans = surveys.europe.stream("lucas_2009 spectra")
+    scanned = np.sort(scans.choice(first, min(SCANNED[size], first), replace=False))
+    write_spectra(
+        folder / "LUCAS_TOPSOIL_v1_spectral.csv",
+        {"POINT_ID": [ids[row] for row in scanned]},
+        {name: values[scanned] for name, values in layer.items()},
+        scans,
+    )
     return draft
 
 
@@ -124,8 +136,8 @@ def rows_2015(surveys: Surveys) -> Rows:
     return rows_at(surveys, point_ids(surveys, index), index, 40.0, "2015")
 
 
-def lucas_2015(surveys: Surveys, folder: Path) -> Draft:
-    """LUCAS_Topsoil_2015_20200323.csv without, its shapefile with coordinates."""
+def lucas_2015(surveys: Surveys, folder: Path, size: str) -> Draft:
+    """LUCAS_Topsoil_2015_20200323.csv without, its shapefile with coordinates; spectra."""
     import shapely
 
     europe, draw = surveys.europe, surveys.europe.stream("lucas_2015")
@@ -197,7 +209,48 @@ def lucas_2015(surveys: Surveys, folder: Path) -> Draft:
         "Point",
         "EPSG:4326",
     )
+    _spectra_2015(draft, surveys, folder, size, region, layer)
     return draft
+
+
+def _spectra_2015(
+    draft: Draft,
+    surveys: Surveys,
+    folder: Path,
+    size: str,
+    region: np.ndarray,
+    layer: dict[str, np.ndarray],
+) -> None:
+    """One csv a country, blanks in its name; two scans a point, now and then far apart."""
+    draw = surveys.europe.stream("lucas_2015 spectra")
+    points = np.flatnonzero([row not in draft.touched for row in range(len(draft.keys))])
+    points = np.sort(draw.choice(points, min(SCANNED[size], len(points)), replace=False))
+    far = set(draw.choice(points, wanted(len(points)), replace=False).tolist())
+    for row in far:
+        for column in ("absorbance", "absorbance_10nm"):
+            draft.record(
+                row, column, "scans_apart", "", f"{_APART} between scans", "replicates_differ"
+            )
+        draft.touched.add(row)
+    country = np.array([str(v)[:2] for v in region[points]])
+    for code in np.unique(country):
+        rows = np.repeat(points[country == code], 2)
+        second = np.tile([False, True], len(rows) // 2)
+        write_spectra(
+            folder / f"spectra_ {code} .csv",
+            {
+                "source": [f"spectra_{code}"] * len(rows),
+                "SampleID": [f"{row + 1}" for row in rows],
+                "NUTS_0": [code] * len(rows),
+                "SampleN": [
+                    f"{row + 1}_{2 if s else 1}" for row, s in zip(rows, second, strict=True)
+                ],
+                "PointID": [draft.keys[row] for row in rows],
+            },
+            {name: values[rows] for name, values in layer.items()},
+            draw,
+            np.where(second & np.isin(rows, list(far)), _APART, 0.0),
+        )
 
 
 def rows_switzerland(surveys: Surveys) -> Rows:

@@ -9,7 +9,7 @@ from adapters.twin.world import World
 
 def write(world: World, folder: Path) -> Draft:
     """Write the native files."""
-    return lucas_2009(world.surveys, folder)
+    return lucas_2009(world.surveys, folder, world.size)
 
 
 def rows(world: World) -> Rows:
