@@ -1,7 +1,7 @@
 """The raw archive: every version of a source's native files, content-addressed, never lost.
 
-Belongs here: taking files in from the inbox or from a package, looking at what they are, the lock
-file of a version, which version is next, which is in use, and quarantine.
+Belongs here: taking files in from the inbox, a download or a package, looking at what they are, the
+lock file of a version, which version is next and which is in use.
 Never here: reading what the files hold (`readers`), or deciding whether that is good
 (`expectations`).
 
@@ -13,7 +13,8 @@ anywhere leaves at worst objects that nothing points to; the next `ingest` finds
     <source>/NEXT                     version that the next standardisation reads
     <source>/ACTIVE                   version in use: it passed its checks
     <source>/REPLACE_TWIN             a person asked for own files in the twin's place
-    <source>/quarantine/<version>.json   refused version and the reasons
+    <source>/quarantine/<version>.json   refused version and the reasons (`quarantine.py`)
+    <source>/POLLED                   what the source's server was last asked (`acquire.py`)
 """
 
 import hashlib
@@ -30,7 +31,10 @@ from typing import Literal
 
 from pydantic import BaseModel, ValidationError
 
+from adapters.acquire import downloaded, expected, instructions, polled
+from adapters.atomic import write_text
 from adapters.errors import ArchiveError
+from adapters.quarantine import quarantine, release, unlike
 from adapters.readers import fits, is_web_page
 from adapters.settings import Settings
 from adapters.spec import SourceSpec
@@ -85,6 +89,8 @@ class RawVersion:
     group: str
     files: tuple[RawFile, ...]
     retrieved_at: str
+    accepted: bool = False
+    """Did a person accept it, although it is much unlike the version before?"""
 
     def open(self, settings: Settings) -> Path:
         """Folder in which the files stand under their own names, as links into the archive.
@@ -120,55 +126,121 @@ class RawVersion:
         return folder
 
 
-def ingest(spec: SourceSpec, settings: Settings) -> RawVersion | None:
-    """Take in what lies in the source's inbox, or in the package that ships it.
+@dataclass(frozen=True)
+class Incoming:
+    """What lies in the inbox, was downloaded, or is shipped: not yet in the archive.
 
-    The same bytes make no new version. Files of a user are never mixed into the twin's version:
-    where both lie in the inbox, the twin's stays next until `accept_user` is called.
+    Attributes:
+        version: Name that it has in the archive.
+        origin: Whose files these are: synthetic, open or user.
+        group: Origin group that they stand in.
+        base: Folder in which they lie.
+        files: Name -> SHA-256.
+    """
 
-    Returns:
-        The version that is next to be standardised; None where there are no files at all.
+    version: str
+    origin: str
+    group: str
+    base: Path
+    files: dict[str, str]
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """Name -> bytes."""
+        return {name: (self.base / name).stat().st_size for name in self.files}
+
+
+def incoming(spec: SourceSpec, settings: Settings) -> Incoming | None:
+    """What `ingest` would take in; None where there are no files, or where a user's wait.
 
     Raises:
-        ArchiveError: A required file is missing (with the instructions to get it), or a file is not
-            what its name says: it is quarantined, and the version in use stays.
+        ArchiveError: A required file is missing.
     """
     base, names, listed, known = _lying(spec, settings)
     if not names:
         return None
     chosen, origin, group = _choose(spec, settings, names, listed, known)
     if chosen is None:
-        return candidate(spec, settings)
+        return None
     files = {name: names[name] for name in chosen}
-    version = _version_id(files, origin, group)
-    if faults := [fault for name in files if (fault := suspicion(base / name))]:
-        quarantine(spec, version, faults, settings)
+    return Incoming(_version_id(files, origin, group), origin, group, base, files)
+
+
+def ingest(spec: SourceSpec, settings: Settings) -> RawVersion | None:
+    """Take in what lies in the source's inbox, was downloaded, or is shipped by a package.
+
+    The same bytes make no new version. Files of a user are never mixed into the twin's version:
+    where both lie in the inbox, the twin's stays next until `accept_user` is called.
+
+    Returns:
+        The version that is next to be standardised; None where there never were files.
+
+    Raises:
+        ArchiveError: A required file is missing (with the instructions to get it), a file is not
+            what its name says, or the files are much unlike those in use: the version is
+            quarantined, and the one in use stays.
+    """
+    new = incoming(spec, settings)
+    if new is None:
+        return candidate(spec, settings)
+    if faults := [fault for name in new.files if (fault := suspicion(new.base / name))]:
+        quarantine(spec, new.version, faults, settings)
         raise ArchiveError(
             faults[0],
             source=spec.id,
             samples=faults[1:],
             remedy="download the file again and look at it; the version in use stays as it is",
         )
-    lock = settings.archive / spec.id / f"{version}.lock.json"
-    if not lock.is_file():
-        for name, sha256 in files.items():
-            _store(base / name, sha256, settings)
-        content = {
-            "source": spec.id,
-            "version": version,
-            "origin": origin,
-            "group": group,
-            "retrieved_at": datetime.now(UTC).isoformat(timespec="seconds"),
-            "licence": spec.origin.licence.model_dump(),
-            "access": spec.access.model_dump(mode="json"),
-            "files": [
-                {"name": n, "sha256": s, "size": (base / n).stat().st_size}
-                for n, s in files.items()
-            ],
-        }
-        _write(lock, json.dumps(content, indent=1))
-    _write(settings.archive / spec.id / "NEXT", version)
-    return load(spec.id, version, settings)
+    if not (settings.archive / spec.id / f"{new.version}.lock.json").is_file():
+        _keep(spec, new, settings)
+    raw = load(spec.id, new.version, settings)
+    if doubts := _doubts(spec, raw, new.sizes, settings):
+        quarantine(spec, new.version, doubts, settings, acceptable=True)
+        raise ArchiveError(
+            "much unlike the version in use, which stays",
+            source=spec.id,
+            where=f"version {new.version}",
+            samples=doubts,
+            remedy=f"look at the files; `soilmeld accept {spec.id} --reason ...` takes them into "
+            "use all the same",
+        )
+    write_text(settings.archive / spec.id / "NEXT", new.version)
+    return raw
+
+
+def _keep(spec: SourceSpec, new: Incoming, settings: Settings) -> None:
+    """Put the bytes of a version into the archive, then its lock file."""
+    for name, sha256 in new.files.items():
+        _store(new.base / name, sha256, settings)
+    sizes = new.sizes
+    content = {
+        "source": spec.id,
+        "version": new.version,
+        "origin": new.origin,
+        "group": new.group,
+        "retrieved_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "licence": spec.origin.licence.model_dump(),
+        "access": spec.access.model_dump(mode="json"),
+        "files": [{"name": n, "sha256": s, "size": sizes[n]} for n, s in new.files.items()],
+    }
+    lock = settings.archive / spec.id / f"{new.version}.lock.json"
+    write_text(lock, json.dumps(content, indent=1))
+
+
+def _doubts(
+    spec: SourceSpec, raw: RawVersion, sizes: dict[str, int], settings: Settings
+) -> list[str]:
+    """What is suspicious about a version beside the one in use, where both are of one kind.
+
+    The twin is as large as the settings say, and nothing is told by its size.
+    """
+    last = active(spec, settings)
+    kind = (raw.origin, raw.group)
+    if raw.accepted or raw.origin == "synthetic" or last is None or last.version == raw.version:
+        return []
+    if (last.origin, last.group) != kind:
+        return []
+    return unlike(spec, sizes, {file.name: file.size for file in last.files})
 
 
 def candidate(spec: SourceSpec, settings: Settings) -> RawVersion | None:
@@ -183,34 +255,8 @@ def active(spec: SourceSpec, settings: Settings) -> RawVersion | None:
 
 def activate(raw: RawVersion, settings: Settings) -> None:
     """Put a version into use, after its table was committed."""
-    _write(settings.archive / raw.source / "ACTIVE", raw.version)
-    (settings.archive / raw.source / "quarantine" / f"{raw.version}.json").unlink(missing_ok=True)
-
-
-def quarantine(spec: SourceSpec, version: str, reasons: Sequence[str], settings: Settings) -> Path:
-    """Write down that a version was refused, and why; the version in use stays.
-
-    Returns:
-        The entry, a readable JSON file.
-    """
-    entry = settings.archive / spec.id / "quarantine" / f"{version}.json"
-    in_use = _read_pointer(settings.archive / spec.id / "ACTIVE")
-    content = {
-        "source": spec.id,
-        "version": version,
-        "refused_at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "in_use": in_use,
-        "reasons": list(reasons),
-    }
-    _write(entry, json.dumps(content, indent=1, ensure_ascii=False))
-    return entry
-
-
-def quarantined(spec: SourceSpec, settings: Settings) -> list[dict]:
-    """Quarantine entries of a source, oldest first."""
-    entries = (settings.archive / spec.id / "quarantine").glob("*.json")
-    found = [json.loads(path.read_text(encoding="utf-8")) for path in entries]
-    return sorted(found, key=lambda entry: entry["refused_at"])
+    write_text(settings.archive / raw.source / "ACTIVE", raw.version)
+    release(raw.source, raw.version, settings)
 
 
 def accept_user(spec: SourceSpec, settings: Settings) -> RawVersion:
@@ -224,9 +270,9 @@ def accept_user(spec: SourceSpec, settings: Settings) -> RawVersion:
         raise ArchiveError(
             "no file of yours waits",
             source=spec.id,
-            remedy=f"put it into {settings.raw / spec.id}; expected: {_expected(spec)}",
+            remedy=f"put it into {settings.raw / spec.id}; expected: {expected(spec)}",
         )
-    _write(settings.archive / spec.id / "REPLACE_TWIN", "yes")
+    write_text(settings.archive / spec.id / "REPLACE_TWIN", "yes")
     version = ingest(spec, settings)
     if version is None:
         raise ArchiveError("the inbox is empty", source=spec.id, remedy="put the files back")
@@ -267,6 +313,9 @@ def _lying(
         hashes = _hashes(spec, inbox, names, settings)
         _require(spec, names, present)
         return inbox, hashes, *_declared(spec, inbox / ORIGIN_FILE)
+    if folder := downloaded(spec, settings):
+        hashes = _fetched(spec, settings)
+        return folder, hashes, hashes, "open"
     if spec.access.package:
         base, hashes = _packaged(spec)
         return base, hashes, hashes, "open"
@@ -290,6 +339,15 @@ def _declared(spec: SourceSpec, path: Path) -> tuple[dict[str, str], str]:
             remedy="remove the file: the data are then yours",
         ) from error
     return said.files, said.origin
+
+
+def _fetched(spec: SourceSpec, settings: Settings) -> dict[str, str]:
+    """Files of the downloaded set that the tables expect."""
+    last = polled(spec, settings)
+    files = last.files if last else {}
+    names = of_tables(spec, files)
+    _require(spec, names, [Path(name) for name in files])
+    return {name: files[name].sha256 for name in names}
 
 
 def _packaged(spec: SourceSpec) -> tuple[Path, dict[str, str]]:
@@ -339,15 +397,8 @@ def _require(spec: SourceSpec, names: Sequence[str], present: Sequence[Path]) ->
                 source=spec.id,
                 where=" or ".join(table.files),
                 samples=[p.name for p in present],
-                remedy=f"{spec.access.instructions.strip()} Expected: {_expected(spec)}",
+                remedy=instructions(spec),
             )
-
-
-def _expected(spec: SourceSpec) -> str:
-    return "; ".join(
-        " or ".join(table.files) + ("" if table.required else " (optional)")
-        for table in spec.tables.values()
-    )
 
 
 def _choose(
@@ -416,7 +467,7 @@ def _hashes(
         old = known.get(name)
         fresh[name] = old if old and old[:2] == mark else [*mark, _sha256(inbox / name)]
     if fresh != known:
-        _write(memory, json.dumps(fresh))
+        write_text(memory, json.dumps(fresh))
     return {name: mark[2] for name, mark in fresh.items()}
 
 
@@ -473,7 +524,15 @@ def load(source: str, version: str, settings: Settings) -> RawVersion:
         RawFile(f["name"], _object(f["sha256"], settings), f["sha256"], f["size"])
         for f in lock["files"]
     )
-    return RawVersion(source, version, lock["origin"], lock["group"], files, lock["retrieved_at"])
+    return RawVersion(
+        source,
+        version,
+        lock["origin"],
+        lock["group"],
+        files,
+        lock["retrieved_at"],
+        "accepted" in lock,
+    )
 
 
 def _pointed(spec: SourceSpec, settings: Settings, pointer: str) -> RawVersion | None:
@@ -483,10 +542,3 @@ def _pointed(spec: SourceSpec, settings: Settings, pointer: str) -> RawVersion |
 
 def _read_pointer(path: Path) -> str | None:
     return path.read_text(encoding="utf-8").strip() if path.is_file() else None
-
-
-def _write(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
-    part.write_text(text, encoding="utf-8")
-    part.replace(path)

@@ -66,6 +66,11 @@ class Settings(BaseModel):
         return self.data_root / "raw"
 
     @property
+    def downloads(self) -> Path:
+        """Files that soilmeld fetched itself: `<download>/<source_id>/<set>/`."""
+        return self.data_root / "download"
+
+    @property
     def archive(self) -> Path:
         """Content-addressed raw versions and their lock files."""
         return self.data_root / "archive"

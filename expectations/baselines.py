@@ -4,8 +4,8 @@ Belongs here: the few numbers of the last version that a new one is compared wit
 Never here: comparing them (see `derive`).
 """
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 import polars.selectors as cs
@@ -20,6 +20,27 @@ MIN_VALUES = 30
 
 
 @dataclass(frozen=True)
+class Layer:
+    """Numbers of one layer of a raster source.
+
+    Args:
+        crs: Its CRS, as WKT.
+        box: left, bottom, right, top in units of the CRS.
+        covered: Area of the pixels that hold a value, in squared units of the CRS.
+        minimum: Smallest value.
+        maximum: Largest value.
+        mean: Mean value.
+    """
+
+    crs: str
+    box: tuple[float, float, float, float]
+    covered: float
+    minimum: float
+    maximum: float
+    mean: float
+
+
+@dataclass(frozen=True)
 class Baseline:
     """Numbers of the last committed version.
 
@@ -28,12 +49,16 @@ class Baseline:
         rows: Its rows.
         middle: Numeric column -> its 10th and 90th percentile, in the canonical unit.
         filled: Column -> share of its rows that hold a value.
+        box: west, south, east, north of the positions, in degrees; None where there are too few.
+        layers: Raster column -> its layers, in the order of their elements.
     """
 
     version: str
     rows: int
     middle: dict[str, tuple[float, float]]
     filled: dict[str, float]
+    box: list[float] | None = None
+    layers: dict[str, list[Layer]] = field(default_factory=dict)
 
 
 def baseline(standard: "Standard", settings: Settings) -> Baseline | None:
@@ -42,6 +67,21 @@ def baseline(standard: "Standard", settings: Settings) -> Baseline | None:
     Returns:
         None where there is none: a source that changes group (the twin's file replaced by a
         user's) starts anew.
+
+    Raises:
+        StoreError: The store cannot be read.
+    """
+    last = last_table(standard, settings)
+    if last is None:
+        return None
+    version, table = last
+    if standard.spec.is_raster:
+        return Baseline(version, table.height, {}, {}, layers=layers(table))
+    return Baseline(version, table.height, middle(table), filled(table), box(table))
+
+
+def last_table(standard: "Standard", settings: Settings) -> tuple[str, pl.DataFrame] | None:
+    """Version and table of the last commit of the same source and group; None where there is none.
 
     Raises:
         StoreError: The store cannot be read.
@@ -57,7 +97,7 @@ def baseline(standard: "Standard", settings: Settings) -> Baseline | None:
         standard.raw.origin,
     ):
         return None
-    return Baseline(last["version"], table.height, middle(table), filled(table))
+    return last["version"], table
 
 
 def middle(table: pl.DataFrame) -> dict[str, tuple[float, float]]:
@@ -74,3 +114,35 @@ def middle(table: pl.DataFrame) -> dict[str, tuple[float, float]]:
 def filled(table: pl.DataFrame) -> dict[str, float]:
     """Share of the rows that hold a value, of each column with enough values."""
     return {c.name: c.count() / table.height for c in table if c.count() >= MIN_VALUES}
+
+
+def box(table: pl.DataFrame) -> list[float] | None:
+    """west, south, east, north of the positions, in degrees; None where there are too few."""
+    if not {"longitude", "latitude"} <= set(table.columns):
+        return None
+    placed = table.select("longitude", "latitude").drop_nulls()
+    if placed.height < MIN_VALUES:
+        return None
+    west, south = placed.min().row(0)
+    east, north = placed.max().row(0)
+    return [west, south, east, north] if west < east and south < north else None
+
+
+def layers(table: pl.DataFrame) -> dict[str, list[Layer]]:
+    """Layers of each raster column that hold a value, in the order of their elements."""
+    found: dict[str, list[Layer]] = {}
+    filled = table.drop_nulls(["crs", "mean"]).sort("column", "element")
+    for row in filled.iter_rows(named=True):
+        found.setdefault(row["column"], []).append(layer(row))
+    return found
+
+
+def layer(row: dict[str, Any]) -> Layer:
+    """Numbers of the layer that one row of a raster source's table is about."""
+    a, b, left, d, e, top = row["transform"]
+    width, height = row["width"], row["height"]
+    xs = [left, left + a * width + b * height]
+    ys = [top, top + d * width + e * height]
+    covered = row["valid_share"] * width * height * abs(a * e - b * d)
+    box = (min(xs), min(ys), max(xs), max(ys))
+    return Layer(row["crs"], box, covered, row["minimum"], row["maximum"], row["mean"])

@@ -18,6 +18,7 @@ from great_expectations.expectations.expectation import BatchExpectation
 
 from adapters.rules import depth_order, texture_sum
 from adapters.spec import DepthOrder, TextureSum
+from expectations.baselines import layer
 
 SAMPLES = 5
 
@@ -308,3 +309,123 @@ class ExpectLayersToShareGrid(TableRule):
         return layers.filter(grid != grid.first()).select(
             "row_ref", found=pl.format("{} x {} pixels", "width", "height")
         ), observed
+
+
+class ExpectLayersToBeLike(TableRule):
+    """The layers of one column are much like those of another version.
+
+    Lists run over the layers of the column, by element. `ranges` holds bounds of `minimum`,
+    `maximum` and `mean`, or None where values are not compared.
+    """
+
+    column: str
+    crs: str
+    boxes: list[list[float]]
+    covered: list[float]
+    ranges: list[dict[str, list[float]] | None]
+    min_share: float
+    success_keys: ClassVar[tuple[str, ...]] = (
+        "column",
+        "crs",
+        "boxes",
+        "covered",
+        "ranges",
+        "min_share",
+    )
+
+    @property
+    def reads(self) -> list[str]:
+        """Grid and statistics of the layers."""
+        numbers = ["width", "height", "valid_share", "minimum", "maximum", "mean"]
+        return ["column", "element", "crs", "transform", *numbers]
+
+    def faults(self, table: pl.DataFrame) -> tuple[pl.DataFrame, object]:
+        """What each layer lost, and what it became."""
+        found: dict[str, list[str]] = {"row_ref": [], "found": []}
+        rows = table.filter(column=self.column).drop_nulls(["crs", "mean"]).sort("element")
+        expected = zip(self.boxes, self.covered, self.ranges, strict=True)
+        for row, (box, covered, ranges) in zip(rows.iter_rows(named=True), expected, strict=False):
+            for fault in self._of_layer(row, box, covered, ranges):
+                found["row_ref"].append(row["row_ref"])
+                found["found"].append(fault)
+        if rows.height < len(self.boxes):
+            found["row_ref"].append(self.column)
+            found["found"].append(f"{rows.height} layers, and {len(self.boxes)} before")
+        schema = {"row_ref": pl.String, "found": pl.String}
+        return pl.DataFrame(found, schema=schema), f"{rows.height} layers"
+
+    def _of_layer(
+        self,
+        row: dict[str, Any],
+        box: list[float],
+        covered: float,
+        ranges: dict[str, list[float]] | None,
+    ) -> list[str]:
+        faults = []
+        for name, (low, high) in (ranges or {}).items():
+            if not low <= row[name] <= high:
+                faults.append(f"{name} {row[name]:.6g}, not {low:.6g} to {high:.6g}")
+        if row["crs"] != self.crs:
+            return [*faults, "another CRS"]
+        now = layer(row)
+        if now.covered < covered:
+            faults.append(f"values on {now.covered:.4g}, not {covered:.4g}, squared units of CRS")
+        if (share := shared(tuple(box), now.box)) < self.min_share:
+            faults.append(f"lies on {share:.0%} of the box of before")
+        return faults
+
+
+class ExpectPositionsToCoverBox(TableRule):
+    """The box around all positions covers at least a share of a given one, in degrees."""
+
+    box: list[float]
+    min_share: float
+    success_keys: ClassVar[tuple[str, ...]] = ("box", "min_share")
+
+    @property
+    def reads(self) -> list[str]:
+        """The positions."""
+        return ["longitude", "latitude"]
+
+    def faults(self, table: pl.DataFrame) -> tuple[pl.DataFrame, object]:
+        """The box, if it is too small."""
+        placed = table.select("longitude", "latitude").drop_nulls()
+        if placed.is_empty():
+            return pl.DataFrame({"row_ref": ["table"], "found": ["no position"]}), "no position"
+        now = (*placed.min().row(0), *placed.max().row(0))
+        share = shared(tuple(self.box), now)
+        observed = f"{share:.0%} of the box of before"
+        if share >= self.min_share:
+            return _none_found(observed)
+        corners = ", ".join(f"{value:.4g}" for value in now)
+        return pl.DataFrame({"row_ref": ["table"], "found": [f"box {corners}"]}), observed
+
+
+def shared(box: tuple[float, ...], other: tuple[float, ...]) -> float:
+    """Share of the area of a box (left, bottom, right, top) that another one covers."""
+    width = min(box[2], other[2]) - max(box[0], other[0])
+    height = min(box[3], other[3]) - max(box[1], other[1])
+    if width <= 0 or height <= 0:
+        return 0.0
+    return width * height / ((box[2] - box[0]) * (box[3] - box[1]))
+
+
+class ExpectColumnToBeInDeclaredUnit(TableRule):
+    """Nothing suggests that a column is in another unit than the declared one.
+
+    `likely` is what it seems to be in, found by `expectations.slips` when the suite is derived;
+    `column` None: no column of the table seems to be in another unit.
+    """
+
+    column: str | None = None
+    likely: str | None = None
+    evidence: str
+    success_keys: ClassVar[tuple[str, ...]] = ("column", "likely", "evidence")
+
+    def faults(self, table: pl.DataFrame) -> tuple[pl.DataFrame, object]:
+        """The column, if it seems to be in another unit."""
+        if self.likely is None:
+            return _none_found(self.evidence)
+        shown = table["row_ref"].head(1)
+        found = pl.DataFrame({"row_ref": shown, "found": [self.likely] * len(shown)})
+        return found, f"{self.likely}: {self.evidence}"

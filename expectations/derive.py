@@ -8,8 +8,7 @@ Each expectation carries `meta` with `blocking` (does its failure refuse the ver
 """
 
 import datetime
-import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
@@ -19,15 +18,12 @@ from adapters.readers import matching
 from adapters.spec import Column, DepthOrder, RepeatedRows, SourceSpec, TextureSum
 from adapters.units import Conversion, conversion
 from expectations.baselines import Baseline
+from expectations.drift import READ_REMEDY, compared, meta
 
 if TYPE_CHECKING:
     from great_expectations.expectations.expectation import Expectation
 
     from adapters.standardise import ColumnRecord, Standard
-
-# A new edition may lose some rows, or a column's value in some rows; one that loses it in more than
-# a fifth of them is taken for truncated, or for lacking an optional file that the last one had.
-MAX_SHRINKAGE = 0.2
 
 # Flags that cast doubt on the reading of the file. Below detection and missing with a reason
 # are statements of the publisher, of which any share is fine; repeated points change no value.
@@ -61,7 +57,6 @@ _FIXED_TYPES = {
     "date_end": "date32[day]",
     "geometry": "large_binary",
 }
-_READ_REMEDY = "compare the file with columns.csv: unit, decimal sign, delimiter, column order"
 
 
 def expectations_for(standard: "Standard", last: Baseline | None = None) -> list["Expectation"]:
@@ -72,10 +67,8 @@ def expectations_for(standard: "Standard", last: Baseline | None = None) -> list
         last: The last committed version, if there is one to compare with.
     """
     derived = _raster(standard) if standard.spec.is_raster else _table(standard)
-    derived += _size(standard, last)
-    if last and not standard.spec.is_raster:
-        derived += _drift(standard, last)
-    return derived
+    derived.append(_size())
+    return derived + (compared(standard, last) if last else [])
 
 
 def canonical_range(column: Column, record: "ColumnRecord") -> tuple[float | None, float | None]:
@@ -97,13 +90,6 @@ def canonical_range(column: Column, record: "ColumnRecord") -> tuple[float | Non
     return None if low is None else low - slack, None if high is None else high + slack
 
 
-def _meta(remedy: str, *, blocking: bool = True) -> dict[str, Any]:
-    return {
-        "meta": {"blocking": blocking, "remedy": remedy, "origin": "derived"},
-        "severity": "critical" if blocking else "warning",
-    }
-
-
 def _table(standard: "Standard") -> list["Expectation"]:
     import great_expectations.expectations as gxe
 
@@ -112,12 +98,12 @@ def _table(standard: "Standard") -> list["Expectation"]:
     spec, table = standard.spec, standard.table
     derived: list[Expectation] = [
         ExpectTableToHaveColumnTypes(
-            types=_types(standard), **_meta("correct columns.csv, or the hook that made the column")
+            types=_types(standard), **meta("correct columns.csv, or the hook that made the column")
         ),
-        gxe.ExpectColumnValuesToNotBeNull(column="row_ref", **_meta("a fault of the reader")),
-        gxe.ExpectColumnValuesToBeUnique(column="row_ref", **_meta("a fault of the reader")),
+        gxe.ExpectColumnValuesToNotBeNull(column="row_ref", **meta("a fault of the reader")),
+        gxe.ExpectColumnValuesToBeUnique(column="row_ref", **meta("a fault of the reader")),
         gxe.ExpectColumnValuesToBeInSet(
-            column="origin", value_set=[standard.raw.origin], **_meta("a fault of the reader")
+            column="origin", value_set=[standard.raw.origin], **meta("a fault of the reader")
         ),
     ]
     derived += _keys(spec)
@@ -150,14 +136,14 @@ def _keys(spec: SourceSpec) -> list["Expectation"]:
 
     remedy = "a row stands twice in the file, or `keys` in source.yaml lacks a column"
     derived: list[Expectation] = [
-        gxe.ExpectColumnValuesToNotBeNull(column=key, **_meta("every row needs its key"))
+        gxe.ExpectColumnValuesToNotBeNull(column=key, **meta("every row needs its key"))
         for key in spec.keys
     ]
     if len(spec.keys) == 1:
-        derived.append(gxe.ExpectColumnValuesToBeUnique(column=spec.keys[0], **_meta(remedy)))
+        derived.append(gxe.ExpectColumnValuesToBeUnique(column=spec.keys[0], **meta(remedy)))
     elif spec.keys:
         derived.append(
-            gxe.ExpectCompoundColumnsToBeUnique(column_list=list(spec.keys), **_meta(remedy))
+            gxe.ExpectCompoundColumnsToBeUnique(column_list=list(spec.keys), **meta(remedy))
         )
     return derived
 
@@ -171,18 +157,18 @@ def _position(spec: SourceSpec) -> list["Expectation"]:
     remedy = "longitude and latitude swapped, another CRS, or `bounds` in source.yaml too narrow"
     return [
         gxe.ExpectColumnValuesToBeBetween(
-            column="longitude", min_value=west, max_value=east, **_meta(remedy)
+            column="longitude", min_value=west, max_value=east, **meta(remedy)
         ),
         gxe.ExpectColumnValuesToBeBetween(
-            column="latitude", min_value=south, max_value=north, **_meta(remedy)
+            column="latitude", min_value=south, max_value=north, **meta(remedy)
         ),
         gxe.ExpectColumnProportionOfNonNullValuesToBeBetween(
-            column="longitude", min_value=0, strict_min=True, **_meta(remedy)
+            column="longitude", min_value=0, strict_min=True, **meta(remedy)
         ),
         gxe.ExpectColumnValuesToNotBeNull(
             column="longitude",
             mostly=1 - spec.max_flagged_share,
-            **_meta("rows without a position are kept, and join nothing", blocking=False),
+            **meta("rows without a position are kept, and join nothing", blocking=False),
         ),
     ]
 
@@ -198,9 +184,9 @@ def _depth(standard: "Standard") -> list["Expectation"]:
             column_A="depth_bottom",
             column_B="depth_top",
             ignore_row_if="either_value_is_missing",
-            **_meta(remedy),
+            **meta(remedy),
         ),
-        gxe.ExpectColumnValuesToBeBetween(column="depth_top", min_value=0, **_meta(remedy)),
+        gxe.ExpectColumnValuesToBeBetween(column="depth_top", min_value=0, **meta(remedy)),
     ]
 
 
@@ -215,12 +201,12 @@ def _time(spec: SourceSpec) -> list["Expectation"]:
     if starts:
         first = min(datetime.date.fromisoformat(start) for start in starts)
         derived.append(
-            gxe.ExpectColumnValuesToBeBetween(column="date_start", min_value=first, **_meta(remedy))
+            gxe.ExpectColumnValuesToBeBetween(column="date_start", min_value=first, **meta(remedy))
         )
     if ends:
         final = max(datetime.date.fromisoformat(end) for end in ends)
         derived.append(
-            gxe.ExpectColumnValuesToBeBetween(column="date_end", max_value=final, **_meta(remedy))
+            gxe.ExpectColumnValuesToBeBetween(column="date_end", max_value=final, **meta(remedy))
         )
     return derived
 
@@ -239,7 +225,7 @@ def _values(standard: "Standard", column: Column, record: "ColumnRecord") -> lis
                 column=column.name,
                 min_value=0,
                 strict_min=True,
-                **_meta("a required column holds nothing: " + _READ_REMEDY),
+                **meta("a required column holds nothing: " + READ_REMEDY),
             )
         )
     if column.kind == "numeric":
@@ -253,13 +239,13 @@ def _values(standard: "Standard", column: Column, record: "ColumnRecord") -> lis
                     min_value=low,
                     max_value=high,
                     length=length,
-                    **_meta(_READ_REMEDY),
+                    **meta(READ_REMEDY),
                 )
             )
         elif low is not None or high is not None:
             derived.append(
                 gxe.ExpectColumnValuesToBeBetween(
-                    column=column.name, min_value=low, max_value=high, **_meta(_READ_REMEDY)
+                    column=column.name, min_value=low, max_value=high, **meta(READ_REMEDY)
                 )
             )
     elif column.kind == "categorical" and column.codebook != "open":
@@ -269,7 +255,7 @@ def _values(standard: "Standard", column: Column, record: "ColumnRecord") -> lis
             gxe.ExpectColumnValuesToBeInSet(
                 column=column.name,
                 value_set=list(codebook(column.codebook, spec.folder).codes),
-                **_meta(f"add the code to codebook {column.codebook}, or correct the column"),
+                **meta(f"add the code to codebook {column.codebook}, or correct the column"),
             )
         )
     return derived
@@ -299,9 +285,7 @@ def _flagged(standard: "Standard") -> list["Expectation"]:
                 rows_flagged=rows.len(),
                 row_refs=rows.head(SAMPLES).to_list(),
                 max_share=standard.spec.max_flagged_share,
-                **_meta(
-                    "so many values in doubt mean another unit, order or code: " + _READ_REMEDY
-                ),
+                **meta("so many values in doubt mean another unit, order or code: " + READ_REMEDY),
             )
         )
     return derived
@@ -310,68 +294,26 @@ def _flagged(standard: "Standard") -> list["Expectation"]:
 def _rule(rule: TextureSum | DepthOrder, standard: "Standard") -> "Expectation":
     from expectations.custom import ExpectFractionsToSumTo100, ExpectHorizonsNotToOverlap
 
-    meta = _meta("rows that break the rule must be flagged: a fault of the standardisation")
+    said = meta("rows that break the rule must be flagged: a fault of the standardisation")
     if isinstance(rule, TextureSum):
         units = {record.name: str(record.unit) for record in standard.columns}
         return ExpectFractionsToSumTo100(
             column_list=list(rule.columns),
             percent=[conversion(units[c], "mass", "percent", "mass").scale for c in rule.columns],
             tolerance=rule.tolerance,
-            **meta,
+            **said,
         )
     return ExpectHorizonsNotToOverlap(
         profile=rule.profile,
         excused=standard.flags.filter(flag="depth_overlap")["row_ref"].unique().sort().to_list(),
-        **meta,
+        **said,
     )
 
 
-def _size(standard: "Standard", last: Baseline | None) -> list["Expectation"]:
+def _size() -> "Expectation":
     import great_expectations.expectations as gxe
 
-    least = math.ceil(last.rows * (1 - MAX_SHRINKAGE)) if last else 1
-    return [
-        gxe.ExpectTableRowCountToBeBetween(
-            min_value=max(1, least),
-            **_meta(
-                "an empty or truncated file"
-                + (f" (version {last.version} has {last.rows} rows)" if last else "")
-            ),
-        )
-    ]
-
-
-def _drift(standard: "Standard", last: Baseline) -> list["Expectation"]:
-    """What a column lost, and what it became, since the last version.
-
-    A median outside of the middle 80 % of the last version is another unit, not another year.
-    """
-    import great_expectations.expectations as gxe
-
-    emptier = [
-        gxe.ExpectColumnProportionOfNonNullValuesToBeBetween(
-            column=name,
-            min_value=share - MAX_SHRINKAGE,
-            **_meta(
-                f"far fewer values than in version {last.version} ({share:.0%} of its rows): an "
-                "optional file is missing, or a joined one is cut short or has other keys"
-            ),
-        )
-        for name, share in last.filled.items()
-        if name in standard.table.columns and share > MAX_SHRINKAGE
-    ]
-    return emptier + [
-        gxe.ExpectColumnMedianToBeBetween(
-            column=record.name,
-            min_value=last.middle[record.name][0],
-            max_value=last.middle[record.name][1],
-            **_meta(f"much unlike version {last.version}: " + _READ_REMEDY),
-        )
-        for record in standard.columns
-        if record.name in last.middle
-        and record.name in standard.table.columns
-        and standard.table[record.name].count()
-    ]
+    return gxe.ExpectTableRowCountToBeBetween(min_value=1, **meta("an empty or truncated file"))
 
 
 def _raster(standard: "Standard") -> list["Expectation"]:
@@ -386,17 +328,17 @@ def _raster(standard: "Standard") -> list["Expectation"]:
     present = standard.table["column"].unique().to_list()
     derived: list[Expectation] = [
         gxe.ExpectColumnValuesToNotBeNull(
-            column="crs", **_meta("state the CRS under `read` in source.yaml")
+            column="crs", **meta("state the CRS under `read` in source.yaml")
         ),
         gxe.ExpectColumnValuesToBeBetween(
             column="valid_share",
             min_value=0,
             strict_min=True,
             max_value=1,
-            **_meta("a layer without a single value: nodata misread, or an empty file"),
+            **meta("a layer without a single value: nodata misread, or an empty file"),
         ),
         gxe.ExpectCompoundColumnsToBeUnique(
-            column_list=["column", "element"], **_meta("two files stand for one layer")
+            column_list=["column", "element"], **meta("two files stand for one layer")
         ),
     ]
     for record in standard.columns:
@@ -405,7 +347,7 @@ def _raster(standard: "Standard") -> list["Expectation"]:
             if column.required:
                 derived.append(
                     gxe.ExpectColumnDistinctValuesToContainSet(
-                        column="column", value_set=[record.name], **_meta("its layer is missing")
+                        column="column", value_set=[record.name], **meta("its layer is missing")
                     )
                 )
             continue
@@ -415,9 +357,9 @@ def _raster(standard: "Standard") -> list["Expectation"]:
                     column=record.name,
                     refused=refused,
                     max_share=standard.spec.max_flagged_share,
-                    **_meta(
+                    **meta(
                         "so many pixels in doubt mean undeclared nodata or another unit or code: "
-                        + _READ_REMEDY
+                        + READ_REMEDY
                     ),
                 )
             )
@@ -426,7 +368,7 @@ def _raster(standard: "Standard") -> list["Expectation"]:
                 ExpectLayersToShareGrid(
                     column=record.name,
                     length=len(column.natives),
-                    **_meta("hand in all layers of the column, from one edition"),
+                    **meta("hand in all layers of the column, from one edition"),
                 )
             )
         if column.kind == "numeric":
@@ -437,7 +379,7 @@ def _raster(standard: "Standard") -> list["Expectation"]:
                         column=record.name,
                         min_value=low,
                         max_value=high,
-                        **_meta("undeclared nodata or another unit: " + _READ_REMEDY),
+                        **meta("undeclared nodata or another unit: " + READ_REMEDY),
                     )
                 )
     return derived

@@ -6,12 +6,14 @@ Never here: how any of these is done.
 
 from typing import TYPE_CHECKING
 
-from adapters.archive import activate, quarantine
+from adapters.archive import activate
 from adapters.errors import ValidationError
+from adapters.quarantine import quarantine
 from adapters.settings import Settings
 from adapters.store import Store
 from expectations.baselines import baseline
 from expectations.engine import Report, validate
+from expectations.slips import remember, slip_expectations
 
 if TYPE_CHECKING:
     from adapters.standardise import Standard
@@ -35,8 +37,8 @@ def commit_if_valid(
     Args:
         standard: The table to commit.
         settings: Where store and archive are.
-        compare: Is a version refused for being much unlike the last one? False once a person has
-            looked at the difference and wants it.
+        compare: Is a version refused for being much unlike the last one? A version that a person
+            accepted never is.
 
     Returns:
         One report for each part, the main one first.
@@ -46,24 +48,41 @@ def commit_if_valid(
             all its parts, and the quarantine entry holds the reasons.
         StoreError: The store cannot be read or written.
     """
+    compare = compare and not standard.raw.accepted
     reports = [
-        validate(piece, baseline(piece, settings) if compare else None) for piece in standard.pieces
+        validate(
+            piece,
+            baseline(piece, settings) if compare else None,
+            slip_expectations(piece, settings, compare=compare),
+        )
+        for piece in standard.pieces
     ]
     refusals = [(report.source, refusal) for report in reports for refusal in report.refusals]
     if refusals:
         readable = [f"{of}: {said}" if standard.parts else str(said) for of, said in refusals]
-        entry = quarantine(standard.spec, standard.raw.version, readable, settings)
         said = [refusal for _, refusal in refusals]
+        entry = quarantine(
+            standard.spec,
+            standard.raw.version,
+            readable,
+            settings,
+            acceptable=all(refusal.comparison for refusal in said),
+        )
+        way = f"{said[0].remedy}; all reasons: {entry}"
+        if all(refusal.comparison for refusal in said):
+            way += f"; `soilmeld accept {standard.spec.id} --reason ...` takes it into use"
         error = RefusedError(
             f"{len(said)} of {sum(len(r.results) for r in reports)} expectations refuse it; the "
             "version in use stays\n" + "\n".join(f"- {r}" for r in readable),
             source=standard.spec.id,
             where=", ".join(dict.fromkeys(r.column or "table" for r in said)),
             samples=[sample for r in said for sample in r.samples[:1]],
-            remedy=f"{said[0].remedy}; all reasons: {entry}",
+            remedy=way,
         )
         error.reports = reports
         raise error
     Store(settings).commit(standard, [report.results for report in reports])
+    for piece in standard.pieces:
+        remember(piece, settings)
     activate(standard.raw, settings)
     return reports

@@ -16,9 +16,10 @@ import polars as pl
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
 from adapters import pictures
-from adapters.archive import load, quarantined
+from adapters.archive import load
 from adapters.codebooks import OPEN, codebook
 from adapters.columns import convert, record
+from adapters.quarantine import quarantined
 from adapters.settings import Settings
 from adapters.spec import Column, SourceSpec, load_spec, source_ids
 from soilmeld.reader import Dataset

@@ -5,6 +5,7 @@ import pytest
 
 from adapters import archive
 from adapters.errors import ArchiveError
+from adapters.quarantine import quarantined
 from adapters.settings import Settings
 from adapters.spec import SourceSpec
 from tests.good_standard import good_spec
@@ -109,9 +110,9 @@ def test_a_suspicious_file_is_quarantined_and_the_version_in_use_stays(
     assert "remedy" in str(refused.value)
     assert archive.active(spec, settings) == first
     assert archive.candidate(spec, settings) == first
-    (entry,) = archive.quarantined(spec, settings)
-    assert says in entry["reasons"][0]
-    assert entry["in_use"] == first.version
+    (entry,) = quarantined(spec, settings)
+    assert says in entry.reasons[0]
+    assert entry.in_use == first.version
 
 
 def test_a_missing_file_is_told_with_the_instructions(spec: SourceSpec, settings: Settings) -> None:

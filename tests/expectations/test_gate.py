@@ -1,15 +1,15 @@
 """The gate: good versions are committed and used, bad ones quarantined, the old table stays."""
 
 import dataclasses
-import json
 
 import polars as pl
 import pytest
 from good_standard import ROWS, good_standard
 
 from adapters import twin
-from adapters.archive import ingest, quarantined
+from adapters.archive import ingest
 from adapters.errors import ValidationError
+from adapters.quarantine import quarantined
 from adapters.settings import Settings
 from adapters.spec import load_spec
 from adapters.standardise import standardise
@@ -58,9 +58,9 @@ def test_bad_version_is_quarantined_and_the_old_table_stays(settings, good):
     assert Store(settings).table("pits").equals(good.table)
     assert in_use(settings) == "raw1"
     (entry,) = quarantined(good.spec, settings)
-    assert entry["version"] == "raw2"
-    assert any("ph" in reason for reason in entry["reasons"])
-    json.dumps(entry)
+    assert entry.version == "raw2"
+    assert any("ph" in reason for reason in entry.reasons)
+    assert not entry.acceptable
 
 
 def test_bad_first_version_leaves_no_table(settings, good):
