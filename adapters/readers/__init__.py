@@ -8,6 +8,7 @@ Every cell is read as text, so that what stood in the file can be shown again.
 
 import dataclasses
 import fnmatch
+import functools
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -87,10 +88,15 @@ class NativeTable:
 
 def fits(name: str, patterns: Iterable[str]) -> bool:
     """Does a file's name, or the end of its path, match any of the patterns, without case?"""
-    parts = PurePosixPath(name.casefold()).parts
-    ends = ["/".join(parts[i:]) for i in range(len(parts))]
     wanted = [p.casefold() for p in patterns]
-    return any(fnmatch.fnmatchcase(end, pattern) for end in ends for pattern in wanted)
+    return any(fnmatch.fnmatchcase(end, pattern) for end in _ends(name) for pattern in wanted)
+
+
+# A source of a hundred layers asks for each of its files a hundred times.
+@functools.lru_cache(10_000)
+def _ends(name: str) -> tuple[str, ...]:
+    parts = PurePosixPath(name.casefold()).parts
+    return tuple("/".join(parts[i:]) for i in range(len(parts)))
 
 
 def matching(files: Iterable["RawFile"], patterns: Iterable[str]) -> list[str]:
@@ -166,6 +172,7 @@ def read_table(spec: SourceSpec, name: str, folder: Path, file: str) -> NativeTa
     return native
 
 
+@functools.lru_cache(maxsize=65_536)
 def plain_header(header: str) -> str:
     """A header as it is compared with others: without case, its blanks made one."""
     return " ".join(header.split()).casefold()
