@@ -724,19 +724,21 @@ def expand_braces(pattern: str) -> list[str]:
     >>> expand_braces("OC")
     ['OC']
     """
+    return list(_expanded(pattern))
+
+
+@functools.lru_cache(maxsize=4096)
+def _expanded(pattern: str) -> tuple[str, ...]:
     found = re.search(r"\{(-?[\d.]+?)\.\.(-?[\d.]+?)(?:\.\.([\d.]+?))?\}", pattern)
     if not found:
-        return [pattern]
+        return (pattern,)
     first, last, step = Decimal(found[1]), Decimal(found[2]), Decimal(found[3] or 1)
     width = len(found[1]) if found[1].startswith("0") and found[1].isdigit() else 0
     count = int((last - first) / step) + 1
-    values = (format((first + i * step).normalize(), "f").zfill(width) for i in range(count))
-    return list(
-        itertools.chain.from_iterable(
-            expand_braces(pattern[: found.start()] + value + pattern[found.end() :])
-            for value in values
-        )
-    )
+    values = [format((first + i * step).normalize(), "f").zfill(width) for i in range(count)]
+    before = pattern[: found.start()]
+    behind = _expanded(pattern[found.end() :])
+    return tuple(before + value + rest for value in values for rest in behind)
 
 
 def _read_columns(path: Path, source_id: str) -> list[dict[str, object]]:

@@ -223,7 +223,12 @@ def _spectra_2015(
 ) -> None:
     """One csv a country, blanks in its name; two scans a point, now and then far apart."""
     draw = surveys.europe.stream("lucas_2015 spectra")
-    points = np.flatnonzero([row not in draft.touched for row in range(len(draft.keys))])
+    code = np.array([str(v)[:2] for v in region])
+    # A small twin has few files, of the countries with most points.
+    names, counts = np.unique(code, return_counts=True)
+    some = names[np.argsort(-counts, kind="stable")][: SCANNED[size] // 4]
+    clean = [row not in draft.touched for row in range(len(draft.keys))]
+    points = np.flatnonzero(clean & np.isin(code, some))
     points = np.sort(draw.choice(points, min(SCANNED[size], len(points)), replace=False))
     far = set(draw.choice(points, wanted(len(points)), replace=False).tolist())
     for row in far:
@@ -232,16 +237,15 @@ def _spectra_2015(
                 row, column, "scans_apart", "", f"{_APART} between scans", "replicates_differ"
             )
         draft.touched.add(row)
-    country = np.array([str(v)[:2] for v in region[points]])
-    for code in np.unique(country):
-        rows = np.repeat(points[country == code], 2)
+    for country in np.unique(code[points]):
+        rows = np.repeat(points[code[points] == country], 2)
         second = np.tile([False, True], len(rows) // 2)
         write_spectra(
-            folder / f"spectra_ {code} .csv",
+            folder / f"spectra_ {country} .csv",
             {
-                "source": [f"spectra_{code}"] * len(rows),
+                "source": [f"spectra_{country}"] * len(rows),
                 "SampleID": [f"{row + 1}" for row in rows],
-                "NUTS_0": [code] * len(rows),
+                "NUTS_0": [country] * len(rows),
                 "SampleN": [
                     f"{row + 1}_{2 if s else 1}" for row, s in zip(rows, second, strict=True)
                 ],
