@@ -245,3 +245,57 @@ def test_an_absent_optional_block_holds_null(settings: Settings) -> None:
     made = standardise(spec, make_raw(settings, {"p.csv": b"P\nA\n"}), settings)
     assert made.table["absorbance"].to_list() == [None]
     assert made.table.schema["absorbance"] == pl.List(pl.Float32)
+
+
+def _lucas_2009(settings: Settings, folder: Path, files: dict[str, bytes]) -> Standard:
+    from adapters.twin.files import write_dbf, write_xlsx
+
+    headers = ["sample_ID", "POINT_ID", "GPS_LAT", "GPS_LONG", "coarse", "clay", "silt", "sand"]
+    headers += ["pH_in_H2O", "pH_in_CaCl2", "OC", "CaCO3", "N", "P", "K", "CEC"]
+    soil = [5, 20, 40, 40, 6.5, 6.0, 20.0, 1.0, 2.0, 30.0, 150.0, 12.0]
+    write_xlsx(folder / "m.xlsx", {"S": [headers, ["1", 26581768, 50.0, 8.0, *soil]]})
+    short = [h[:10] for h in headers[1:]]
+    for name, point, nitrogen in (("ICELAND", 30005000, 2500.0), ("CYP_MLT", 40005000, 2.5)):
+        cells = [point, 64.5, -20.5, *soil]
+        cells[short.index("N")] = nitrogen
+        table = {h: [v] for h, v in zip(short, cells, strict=True)}
+        write_dbf(folder / f"SoilAttr_{name}.dbf", table)
+        files = files | {f"SoilAttr_{name}.dbf": (folder / f"SoilAttr_{name}.dbf").read_bytes()}
+    spec = adapters.spec.load_spec("lucas_2009_topsoil")
+    said = {"LUCAS_TOPSOIL_v1.xlsx": (folder / "m.xlsx").read_bytes()} | files
+    return standardise(spec, make_raw(settings, said), settings)
+
+
+def test_supplements_of_lucas_2009_bring_nitrogen_to_one_unit(
+    settings: Settings, tmp_path: Path
+) -> None:
+    made = _lucas_2009(settings, tmp_path, {})
+    by_point = dict(made.table.select("point_id", "total_nitrogen").rows())
+    assert by_point == pytest.approx({"26581768": 2.0, "30005000": 2.5, "40005000": 2.5})
+    assert made.table["ph_cacl2"].to_list() == [6.0] * 3
+
+
+@pytest.mark.parametrize("head", ["{}", "spc.{}", "X{}"])
+def test_spectra_of_lucas_2009_by_any_spelling_of_a_wavelength(
+    settings: Settings, tmp_path: Path, head: str
+) -> None:
+    waves = [f"{400 + i / 2:g}" for i in range(4200)]
+    header = ",".join(["PointID", *(head.format(w) for w in waves)])
+    row = ",".join(["26581768", *(f"{i / 4200:.6f}" for i in range(4200))])
+    data = f"{header}\n{row}\n".encode()
+    made = _lucas_2009(settings, tmp_path, {"LUCAS_TOPSOIL_v1_spectral_DE.csv": data})
+    spectra = dict(made.table.select("point_id", "absorbance").rows())
+    assert len(spectra["26581768"]) == 4200
+    assert spectra["30005000"] is None
+    tens = made.table["absorbance_10nm"][0].to_list()
+    np.testing.assert_allclose(tens, (np.arange(4200) / 4200).reshape(210, 20).mean(1), atol=1e-6)
+
+
+def test_spectra_separated_by_tabs_name_the_line_to_change(
+    settings: Settings, tmp_path: Path
+) -> None:
+    waves = "\t".join(f"{400 + i / 2:g}" for i in range(4200))
+    data = f"PointID\t{waves}\n26581768{chr(9) + '0.5'}\n".encode()
+    with pytest.raises(ReadError, match="not divided by ','") as raised:
+        _lucas_2009(settings, tmp_path, {"LUCAS_TOPSOIL_v1_spectral.csv": data})
+    assert "`delimiter` of table spectra" in str(raised.value)
