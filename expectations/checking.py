@@ -17,6 +17,7 @@ from adapters.settings import Settings
 from adapters.spec import SourceSpec
 from expectations.baselines import baseline
 from expectations.engine import CheckResult, validate
+from expectations.slips import slip_expectations
 
 
 @dataclass(frozen=True)
@@ -92,7 +93,8 @@ def check(spec: SourceSpec, path: Path, settings: Settings) -> Check:
         refused = {f.spec_line for f in findings if f.refused and f.spec_line}
         # Where all rows were refused, expectations would only say so again.
         for standard in (s for s in examined.standards if s.table.height or not refused):
-            report = validate(standard, baseline(standard, settings))
+            slips = slip_expectations(standard, settings, root=scratch.data_root)
+            report = validate(standard, baseline(standard, settings), slips)
             for result in report.results:
                 found = _finding(standard.spec, result)
                 # What was refused is NULL in the table, or told as a key: no need to tell it again.

@@ -10,6 +10,7 @@ afterwards: its own index lists take seconds for each column of which half of 70
 """
 
 import functools
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -93,14 +94,17 @@ class Report:
         return "\n".join([*parts, *(f"warning {r}" for r in self.warnings)])
 
 
-def validate(standard: "Standard", last: Baseline | None = None) -> Report:
+def validate(
+    standard: "Standard", last: Baseline | None = None, beside: Sequence[Any] = ()
+) -> Report:
     """Check a standard table against the expectations of its specification.
 
     Args:
         standard: What would be committed.
         last: The last committed version, to compare with.
+        beside: Expectations that need other sources, such as those of unit slips.
     """
-    return run(standard, expectations_for(standard, last))
+    return run(standard, [*expectations_for(standard, last), *beside])
 
 
 def run(standard: "Standard", expectations: list[Any]) -> Report:

@@ -25,8 +25,12 @@ from adapters.errors import UnitError
 from adapters.quantities import Quantity, quantity
 from adapters.settings import Settings
 from adapters.units import Conversion, conversion, other_forms, other_valence, units
+from expectations.baselines import last_table
+from expectations.drift import meta
 
 if TYPE_CHECKING:
+    from great_expectations.expectations.expectation import Expectation
+
     from adapters.columns import ColumnRecord
     from adapters.standardise import Standard
 
@@ -39,11 +43,11 @@ _NORMAL_5_95 = 3.290
 UNLIKE, LIKE = 4.0, 1.5
 """Distances from the pool in its standard deviations: beyond the first a column is unlike it, and
 within the second a slip brings it back. docs/unit_slips.md tells how often they are wrong."""
-_SPREAD_RATIO = 2.5
 _STATISTICS = ("value", "mean", "median")
 # Not on a ratio scale: their differences tell, not their ratios.
 _LINEAR_UNITS = ("pH", "pF", "degC", "K", "degF")
 _BLOCKS, _BLOCK = 16, 64
+_ARRAYS = 500
 
 
 @dataclass(frozen=True)
@@ -54,7 +58,8 @@ class Distribution:
         source: Source id.
         column: Canonical column.
         quantity: Observed property.
-        group: Origin group of the source.
+        axis: What the positions of an array mean; monthly sums are not annual ones.
+        origin: Origin of the source.
         count: Values it was taken from.
         quantiles: 5th, 25th, 50th, 75th and 95th percentile.
     """
@@ -62,7 +67,8 @@ class Distribution:
     source: str
     column: str
     quantity: str
-    group: str
+    axis: str | None
+    origin: str
     count: int
     quantiles: tuple[float, ...]
 
@@ -74,17 +80,24 @@ class Slip:
     Attributes:
         words: What they seem to be.
         apply: Values as standardised -> values if the numbers are that.
+        spread: How many times the spread of the pool, or less, the values must have then.
     """
 
     words: str
     apply: Callable[[np.ndarray], np.ndarray]
+    spread: float = 2.5
 
 
-def distributions(standard: "Standard", settings: Settings) -> list[Distribution]:
-    """One for each numeric column with a quantity and enough values."""
+def distributions(standard: "Standard", root: Path) -> list[Distribution]:
+    """One for each numeric column with a quantity and enough values.
+
+    Args:
+        standard: The table.
+        root: Data root that the paths of its layers start from.
+    """
     found = []
     for record, said in _measured(standard):
-        values = _values(standard, record.name, settings)
+        values = _values(standard, record.name, root)
         if len(values) < MIN_VALUES or len(np.unique(values)) < _MIN_DISTINCT:
             continue
         quantiles = tuple(np.quantile(values, _QUANTILES).tolist())
@@ -93,7 +106,8 @@ def distributions(standard: "Standard", settings: Settings) -> list[Distribution
                 standard.spec.id,
                 record.name,
                 said.id,
-                standard.raw.group,
+                standard.spec.column(record.name).axis,
+                standard.raw.origin,
                 len(values),
                 quantiles,
             )
@@ -107,17 +121,19 @@ def remember(standard: "Standard", settings: Settings) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{standard.spec.id}.json"
     part = path.with_suffix(".part")
-    part.write_text(json.dumps([asdict(d) for d in distributions(standard, settings)], indent=1))
+    part.write_text(
+        json.dumps([asdict(d) for d in distributions(standard, settings.data_root)], indent=1)
+    )
     part.replace(path)
 
 
-def pool(settings: Settings, group: str) -> list[Distribution]:
-    """Distributions of all committed sources of an origin group."""
+def pool(settings: Settings, synthetic: bool) -> list[Distribution]:
+    """Distributions of all committed sources that are synthetic, or of all that are not."""
     found = []
     for path in sorted((settings.store.parent / "distributions").glob("*.json")):
         for entry in json.loads(path.read_text(encoding="utf-8")):
             found.append(Distribution(**{**entry, "quantiles": tuple(entry["quantiles"])}))
-    return [d for d in found if d.group == group]
+    return [d for d in found if (d.origin == "synthetic") == synthetic]
 
 
 def likely_slip(
@@ -137,9 +153,13 @@ def likely_slip(
     said = quantity(own.quantity)
     scale = _scale(said)
     here = _place(own.quantiles, scale)
-    away = [d for d in others if d.quantity == said.id and d.source != own.source]
+    away = [
+        d
+        for d in others
+        if (d.quantity, d.axis) == (own.quantity, own.axis) and d.source != own.source
+    ]
     places = [p for p in (_place(d.quantiles, scale) for d in away) if p]
-    if not places and said.typical:
+    if not places and said.typical and own.axis is None:
         places = [_typical(said.typical, scale)]
     if here is None or not places:
         return None
@@ -149,7 +169,7 @@ def likely_slip(
     explained = []
     for slip in slips(standard, record):
         there = _place(slip.apply(np.asarray(own.quantiles)).tolist(), scale)
-        if there is None or not 1 / _SPREAD_RATIO <= there[1] / spread <= _SPREAD_RATIO:
+        if there is None or not 1 / slip.spread <= there[1] / spread <= slip.spread:
             continue
         if (distance := abs(there[0] - centre)) <= LIKE * sigma:
             explained.append((distance, slip.words))
@@ -192,17 +212,21 @@ def slips(standard: "Standard", record: "ColumnRecord") -> list[Slip]:
         found.append(Slip(f"values times {factor}", functools.partial(_times, factor=1 / factor)))
     if record.transform is None and _scale(said) == "log":
         for name in listed["logarithms"]:
-            found.append(Slip(f"{name} of the values", functools.partial(_power, by=by, of=name)))
+            # A power can bring any median anywhere: only a spread like that of the pool tells.
+            apply = functools.partial(_power, by=by, of=name)
+            found.append(Slip(f"{name} of the values", apply, spread=1.25))
     return found
 
 
-def rescaled(new: np.ndarray, old: np.ndarray, known: Sequence[Slip] = ()) -> str | None:
+def rescaled(
+    new: np.ndarray, old: np.ndarray, known: Callable[[], Sequence[Slip]] = tuple
+) -> str | None:
     """Is one series a fixed multiple (or a linear function) of another, other than itself?
 
     Args:
         new: (n,) values, NaN where there is none.
         old: (n,) values of the same things before.
-        known: Slips that may explain it.
+        known: Gives slips that may explain it.
 
     Returns:
         The relation in words, with the slip that it is; None where there is none.
@@ -219,7 +243,7 @@ def rescaled(new: np.ndarray, old: np.ndarray, known: Sequence[Slip] = ()) -> st
         return None
     shift = f" {'+' if offset > 0 else '-'} {abs(offset):.4g}"
     said = f"{slope:.4g} x the last one" + (shift if abs(offset) > 0.02 * size else "")
-    for slip in known:
+    for slip in known():
         if np.allclose(slip.apply(new), old, rtol=0.02, atol=0.02 * np.std(old)):
             return f"{said} ({slip.words})"
     return said
@@ -250,7 +274,9 @@ def exchanged(new: dict[str, np.ndarray], old: dict[str, np.ndarray]) -> dict[st
     return found
 
 
-def against_last(standard: "Standard", last: pl.DataFrame, settings: Settings) -> dict[str, str]:
+def against_last(
+    standard: "Standard", last: pl.DataFrame, root: Path, last_root: Path
+) -> dict[str, str]:
     """Columns that are a multiple of their last version, or hold what another one held.
 
     Rows are met by the source's keys, or by their order where it has none and as many rows; layers
@@ -259,24 +285,82 @@ def against_last(standard: "Standard", last: pl.DataFrame, settings: Settings) -
     Args:
         standard: The new table.
         last: The committed one.
-        settings: Where pixels lie.
+        root: Data root that the paths of its layers start from.
+        last_root: The same of the committed one.
 
     Returns:
         Column -> what it seems to be, in words.
     """
-    new, old = (_layers if standard.spec.is_raster else _rows)(standard, last, settings)
+    if standard.spec.is_raster:
+        new, old = _layers(standard, last, root, last_root)
+    else:
+        new, old = _rows(standard, last)
     records = {record.name: record for record in standard.columns}
     found = {}
     for name in new.keys() & old.keys():
         record = records.get(name.partition("/")[0])
         if record is None or new[name].dtype.kind != "f" or record.kind != "numeric":
             continue
-        known = slips(standard, record) if record.quantity else ()
+        known = functools.partial(slips, standard, record) if record.quantity else tuple
         if said := rescaled(new[name], old[name], known):
             found[name.partition("/")[0]] = said
     for name, other in exchanged(new, old).items():
         found[name.partition("/")[0]] = f"what {other} was before"
     return dict(sorted(found.items()))
+
+
+def slip_expectations(
+    standard: "Standard", settings: Settings, *, compare: bool = True, root: Path | None = None
+) -> list["Expectation"]:
+    """Expectations that columns are in their declared units.
+
+    The pool of other sources warns, the last version refuses.
+
+    Args:
+        standard: The table.
+        settings: Where the pool and the last version are.
+        compare: Is it compared with its last version?
+        root: Data root that the paths of its layers start from, where it is another one.
+    """
+    from expectations.custom import ExpectColumnToBeInDeclaredUnit
+
+    spec = standard.spec
+    others = pool(settings, standard.raw.origin == "synthetic")
+    records = {record.name: record for record in standard.columns}
+    root = root or settings.data_root
+    own = distributions(standard, root)
+    found = {d.column: likely_slip(standard, records[d.column], d, others) for d in own}
+    told = {column: slip for column, slip in found.items() if slip}
+    remedy = "if the file is in that unit, say so under `unit` in line {} of columns.csv"
+    derived = [
+        ExpectColumnToBeInDeclaredUnit(
+            column=name,
+            likely=likely,
+            evidence=evidence,
+            **meta(remedy.format(spec.column(name).line), blocking=False),
+        )
+        for name, (likely, evidence) in told.items()
+    ]
+    if not told:
+        evidence = f"{len(own)} columns compared with other sources"
+        derived.append(
+            ExpectColumnToBeInDeclaredUnit(
+                column=None, likely=None, evidence=evidence, **meta("none", blocking=False)
+            )
+        )
+    last = last_table(standard, settings) if compare else None
+    if last is not None:
+        version, table = last
+        derived += [
+            ExpectColumnToBeInDeclaredUnit(
+                column=name,
+                likely=likely,
+                evidence=f"compared with version {version}",
+                **meta(remedy.format(spec.column(name).line), comparison=True),
+            )
+            for name, likely in against_last(standard, table, root, settings.data_root).items()
+        ]
+    return derived
 
 
 def _measured(standard: "Standard") -> list[tuple["ColumnRecord", Quantity]]:
@@ -294,15 +378,15 @@ def _measured(standard: "Standard") -> list[tuple["ColumnRecord", Quantity]]:
     return found
 
 
-def _values(standard: "Standard", name: str, settings: Settings) -> np.ndarray:
+def _values(standard: "Standard", name: str, root: Path) -> np.ndarray:
     if standard.spec.is_raster:
         rows = standard.table.filter(column=name)
-        parts = [_pixels(settings.data_root / path) for path in rows["path"].to_list()]
+        parts = [_pixels(root / path) for path in rows["path"].to_list()]
         values = np.concatenate(parts) if parts else np.empty(0)
         return values[np.isfinite(values)]
     column = standard.table[name]
-    while column.dtype in (pl.List, pl.Array):
-        column = column.head(2000).explode()
+    if isinstance(column.dtype, pl.List | pl.Array):
+        column = column.head(_ARRAYS).explode()
     return column.drop_nulls().drop_nans().cast(pl.Float64).to_numpy()
 
 
@@ -420,9 +504,8 @@ def _same(values: np.ndarray, other: np.ndarray) -> float:
 
 
 def _rows(
-    standard: "Standard", last: pl.DataFrame, settings: Settings
+    standard: "Standard", last: pl.DataFrame
 ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
-    del settings
     new, keys = standard.table, list(standard.spec.keys)
     names = [
         r.name
@@ -449,7 +532,7 @@ def _series(column: pl.Series) -> np.ndarray:
 
 
 def _layers(
-    standard: "Standard", last: pl.DataFrame, settings: Settings
+    standard: "Standard", last: pl.DataFrame, root: Path, last_root: Path
 ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
     """Pixels of layers that have the same grid in both versions, by `column/element`."""
     found: tuple[dict[str, np.ndarray], dict[str, np.ndarray]] = ({}, {})
@@ -460,7 +543,7 @@ def _layers(
         old = before.get(key)
         if old is None or any(row[g] != old[g] for g in grid):
             continue
-        paths = [settings.data_root / r["path"] for r in (row, old)]
+        paths = [root / row["path"], last_root / old["path"]]
         if row["sha256"] == old["sha256"] or not paths[1].is_file():
             continue
         for part, path in zip(found, paths, strict=True):
