@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 from pyproj import CRS, Transformer
 
-from adapters.errors import ReadError
+from adapters.errors import ReadError, refuse
 from adapters.spec import DepthOrder, PositionCheck, RepeatedRows, TextureSum
 
 FLAGS_SCHEMA = {
@@ -114,7 +114,7 @@ def repeated_rows(table: pl.DataFrame, rule: RepeatedRows, source: str) -> pl.Da
     )
     agree = pl.all_horizontal(pl.col(c).eq_missing(pl.col(f"{c}_first")) for c in rule.same)
     if (apart := pairs.filter(~agree)).height:
-        raise ReadError(
+        error = ReadError(
             f"rows that are said to repeat others differ in {', '.join(rule.same)}",
             source=source,
             where=rule.column,
@@ -126,14 +126,19 @@ def repeated_rows(table: pl.DataFrame, rule: RepeatedRows, source: str) -> pl.Da
             ],
             remedy="correct `repeats` of the rule repeated_rows in source.yaml, or the file",
         )
-    return pairs.select(
-        "row_ref",
-        column=pl.lit(None, pl.String),
-        flag=pl.lit("duplicate"),
-        raw="here",
-        value=pl.lit(None, pl.Float64),
-        detail=pl.format(f"repeats {rule.column} {{}} at {{}}", "counts", "row_ref_first"),
-    ).cast(FLAGS_SCHEMA)
+        refuse(error, ("rules",))
+    return (
+        pairs.filter(agree)
+        .select(
+            "row_ref",
+            column=pl.lit(None, pl.String),
+            flag=pl.lit("duplicate"),
+            raw="here",
+            value=pl.lit(None, pl.Float64),
+            detail=pl.format(f"repeats {rule.column} {{}} at {{}}", "counts", "row_ref_first"),
+        )
+        .cast(FLAGS_SCHEMA)
+    )
 
 
 def position_disagreement(

@@ -4,10 +4,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.errors import ReadError
+from adapters.errors import ReadError, collected
 from adapters.lucas_grid import grid_node
-from adapters.rules import depth_order, inside, position_disagreement, swapped, texture_sum
-from adapters.spec import DepthOrder, PositionCheck, TextureSum
+from adapters.rules import (
+    depth_order,
+    inside,
+    position_disagreement,
+    repeated_rows,
+    swapped,
+    texture_sum,
+)
+from adapters.spec import DepthOrder, PositionCheck, RepeatedRows, TextureSum
 
 ORDER = DepthOrder(kind="depth_order", profile="profile")
 EUROPE = (-32.0, 27.0, 45.0, 72.0)
@@ -104,3 +111,29 @@ def test_point_ids_name_their_grid_node() -> None:
 def test_a_point_id_that_lost_a_digit_is_refused() -> None:
     with pytest.raises(ReadError, match="eight digits"):
         grid_node(pl.Series("POINT_ID", ["4826293"]))
+
+
+def test_rows_repeat_others_where_both_are_there_and_agree() -> None:
+    rule = RepeatedRows(
+        kind="repeated_rows",
+        column="number",
+        repeats={"9": "1", "8": "2", "7": "3"},
+        same=("site",),
+    )
+    table = pl.DataFrame(
+        {
+            "row_ref": [f"f#{i}" for i in range(6)],
+            "number": [9, 1, 8, 7, 3, None],
+            "site": ["a", "a", "b", "c", "d", None],
+        }
+    )
+    # 8 repeats a row that is not there, and counts; 7 is said to repeat a row of another site.
+    with pytest.raises(ReadError, match="(?s)differ in site.*7 at f#3, 3 at f#4"):
+        repeated_rows(table, rule, "pits")
+    with collected() as errors:
+        flags = repeated_rows(table, rule, "pits")
+    assert [e.spec_key for e in errors] == [("rules",)]
+    assert flags.select("row_ref", "flag", "detail").rows() == [
+        ("f#0", "duplicate", "repeats number 1 at f#1")
+    ]
+    assert flags["column"].null_count() == 1

@@ -142,7 +142,8 @@ def fused(settings: Settings, standards: dict[str, Standard]) -> tuple[pl.DataFr
 
     from fusion.build import matrix
 
-    for standard in standards.values():
+    for source in (*BACKBONE, *POINTS):
+        standard = standards[source]
         Store(settings).commit(standard, [[] for _ in standard.pieces])
     folder = matrix(settings, "synthetic")
     samples = pl.read_parquet(folder / "samples.parquet").select(
