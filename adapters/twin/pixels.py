@@ -1,17 +1,17 @@
-"""What a map makes of a true field: its smooth error, its coverage, faults in single pixels.
+"""What a map makes of a true field: its smooth error, its coverage, pixels that say less.
 
-Belongs here: how layers of predictions differ from the truth. Never here: soil relations, files.
+Belongs here: how layers of predictions differ from the truth.
+Never here: soil relations, faults that no publisher means (`pixel_faults.py`), files.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
 from adapters.twin.europe import Array
+from adapters.twin.planting import Draft
 from adapters.twin.world import Lattice
 
-FAULTY_SHARE = 0.001
-"""Share of the pixels of a layer that a fault is planted in (one at least)."""
 _ERROR_KM = 60
 
 
@@ -36,12 +36,7 @@ def covered(lattice: Lattice, values: Array, without: Sequence[str] = ()) -> Arr
     return np.where(lattice.land & ~np.isin(lattice.country, without), values, np.nan)
 
 
-def misread(
-    draw: np.random.Generator, values: Array, alter: Callable[[Array], Array | float]
-) -> Array:
-    """A copy in which `alter` changed a few known pixels."""
-    known = np.flatnonzero(np.isfinite(values))
-    chosen = draw.choice(known, max(1, round(FAULTY_SHARE * len(known))), replace=False)
-    faulty = values.copy()
-    faulty.flat[chosen] = alter(values.flat[chosen])
-    return faulty
+def stated(draft: Draft, layer: int, column: str, fault: str, flag: str, count: int) -> None:
+    """Put pixels on record that the publisher writes as they are, and that must be flagged."""
+    if count:
+        draft.record(layer, column, fault, f"{count} pixels", f"{count} pixels", flag)

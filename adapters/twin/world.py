@@ -182,6 +182,10 @@ class World:
             lattice: Where the pixels are.
             values: (elements, h, w) in canonical units.
         """
+        if column.clip_below is not None:
+            from adapters.columns import convert
+
+            values = np.maximum(values, convert(spec, column).array(np.array(column.clip_below)))
         smooth = column.kind == "numeric" and spec.fuse.resampling == "bilinear"
         row, col, weight = lattice.cells(smooth)
         said = values[:, row, col]

@@ -7,7 +7,8 @@ import numpy as np
 from adapters.spec import load_spec
 from adapters.twin.elements import packing_density
 from adapters.twin.europe import Array
-from adapters.twin.pixels import covered
+from adapters.twin.pixels import covered, stated
+from adapters.twin.planting import Draft
 from adapters.twin.world import Lattice, World, write_layers
 
 
@@ -32,8 +33,12 @@ def layers(world: World) -> tuple[Lattice, dict[str, Array]]:
     return lattice, {"compaction_susceptibility": covered(lattice, codes, ["CH"])}
 
 
-def write(world: World, folder: Path) -> None:
+def write(world: World, folder: Path) -> Draft:
     """Write the native files; 9 stands for nodata and is not declared as such."""
     lattice, values = layers(world)
     spec = load_spec("compaction_susceptibility")
+    draft = Draft(spec.id, ["compaction_susceptibility.tif"], {})
+    unknown = int(np.isnan(values["compaction_susceptibility"]).sum())
+    stated(draft, 0, "compaction_susceptibility", "no_evaluation", "missing", unknown)
     write_layers(spec, folder, lattice, values, nodata="undeclared", dtype="uint8")
+    return draft

@@ -5,8 +5,10 @@ from pathlib import Path
 from adapters.spec import load_spec
 from adapters.twin.elements import stock, trace_elements
 from adapters.twin.europe import Array
-from adapters.twin.pixels import covered, misread, predicted
-from adapters.twin.world import Lattice, World, write_layers
+from adapters.twin.pixel_faults import write_with_faults
+from adapters.twin.pixels import covered, predicted
+from adapters.twin.planting import Draft
+from adapters.twin.world import Lattice, World
 
 
 def layers(world: World) -> tuple[Lattice, dict[str, Array]]:
@@ -19,10 +21,9 @@ def layers(world: World) -> tuple[Lattice, dict[str, Array]]:
     return lattice, {"mercury": mercury, "mercury_stock": 1000.0 * held}
 
 
-def write(world: World, folder: Path) -> None:
+def write(world: World, folder: Path) -> Draft:
     """Write the native files."""
     lattice, values = layers(world)
-    draw = world.stream("mercury_topsoils")
-    # -9999 ug/kg: a nodata of an earlier edition.
-    values["mercury"] = misread(draw, values["mercury"], lambda _: -9.999)
-    write_layers(load_spec("mercury_topsoils"), folder, lattice, values, nodata="undeclared")
+    spec = load_spec("mercury_topsoils")
+    faults = {"mercury": "leaked_nodata"}
+    return write_with_faults(spec, folder, lattice, values, faults, nodata="undeclared")

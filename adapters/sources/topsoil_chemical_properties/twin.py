@@ -6,7 +6,8 @@ import numpy as np
 
 from adapters.spec import load_spec
 from adapters.twin.europe import Array
-from adapters.twin.pixels import covered, predicted
+from adapters.twin.pixels import covered, predicted, stated
+from adapters.twin.planting import Draft
 from adapters.twin.world import Lattice, World, write_layers
 
 
@@ -34,9 +35,13 @@ def layers(world: World) -> tuple[Lattice, dict[str, Array]]:
     return lattice, {name: covered(lattice, pixels, ["HR"]) for name, pixels in values.items()}
 
 
-def write(world: World, folder: Path) -> None:
+def write(world: World, folder: Path) -> Draft:
     """Write the native files."""
     lattice, values = layers(world)
-    write_layers(
-        load_spec("topsoil_chemical_properties"), folder, lattice, values, nodata="undeclared"
-    )
+    spec = load_spec("topsoil_chemical_properties")
+    draft = Draft(spec.id, ["CaCO3.tif", "P.tif"], {})
+    for layer, name in enumerate(("calcium_carbonate", "phosphorus")):
+        below = int((values[name] < 0).sum())
+        stated(draft, layer, name, "slight_undershoot", "clipped", below)
+    write_layers(spec, folder, lattice, values, nodata="undeclared")
+    return draft

@@ -6,7 +6,9 @@ import numpy as np
 
 from adapters.spec import load_spec
 from adapters.twin.europe import Array
-from adapters.twin.pixels import covered, misread, predicted
+from adapters.twin.pixel_faults import RATE
+from adapters.twin.pixels import covered, predicted, stated
+from adapters.twin.planting import Draft, wanted
 from adapters.twin.soil import retention
 from adapters.twin.world import Lattice, World, write_layers
 
@@ -57,13 +59,17 @@ def layers(world: World) -> tuple[Lattice, dict[str, Array]]:
     return lattice, {name: covered(lattice, pixels) for name, pixels in values.items()}
 
 
-def write(world: World, folder: Path) -> None:
+def write(world: World, folder: Path) -> Draft:
     """Write the native files; a few pixels of sand break the sum."""
     lattice, values = layers(world)
-    draw = world.stream("topsoil_physical_properties")
-    values["sand"] = misread(
-        draw, values["sand"], lambda sand: np.where(sand < 50, sand + 40, sand - 40)
-    )
-    write_layers(
-        load_spec("topsoil_physical_properties"), folder, lattice, values, nodata="undeclared"
-    )
+    spec = load_spec("topsoil_physical_properties")
+    draft = Draft(spec.id, ["Clay.tif", "Silt1.tif", "Sand1.tif"], {})
+    sand = values["sand"] = values["sand"].copy()
+    known = np.flatnonzero(np.isfinite(sand))
+    chosen = world.stream(spec.id).choice(known, wanted(len(known), RATE), replace=False)
+    sand.flat[chosen] += np.where(sand.flat[chosen] < 50, 40.0, -40.0)
+    # The sum does not say which of the three is wrong.
+    for layer, name in enumerate(("clay", "silt", "sand")):
+        stated(draft, layer, name, "misread_fraction", "texture_sum", len(chosen))
+    write_layers(spec, folder, lattice, values, nodata="undeclared")
+    return draft

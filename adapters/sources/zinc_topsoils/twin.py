@@ -5,8 +5,10 @@ from pathlib import Path
 from adapters.spec import load_spec
 from adapters.twin.elements import trace_elements
 from adapters.twin.europe import Array
-from adapters.twin.pixels import covered, misread, predicted
-from adapters.twin.world import Lattice, World, write_layers
+from adapters.twin.pixel_faults import write_with_faults
+from adapters.twin.pixels import covered, predicted
+from adapters.twin.planting import Draft
+from adapters.twin.world import Lattice, World
 
 
 def layers(world: World) -> tuple[Lattice, dict[str, Array]]:
@@ -16,10 +18,9 @@ def layers(world: World) -> tuple[Lattice, dict[str, Array]]:
     return lattice, {"zinc": covered(lattice, predicted(lattice, "zinc", zinc, relative=0.4))}
 
 
-def write(world: World, folder: Path) -> None:
+def write(world: World, folder: Path) -> Draft:
     """Write the native files."""
     lattice, values = layers(world)
-    values["zinc"] = misread(
-        world.stream("zinc_topsoils"), values["zinc"], lambda zinc: 1000 * zinc
-    )
-    write_layers(load_spec("zinc_topsoils"), folder, lattice, values, nodata="undeclared")
+    spec = load_spec("zinc_topsoils")
+    faults = {"zinc": "shifted_decimal"}
+    return write_with_faults(spec, folder, lattice, values, faults, nodata="undeclared")
