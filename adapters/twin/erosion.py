@@ -155,12 +155,12 @@ def cover_management(place: dict[str, Array], year: int = 2010) -> Array:
 
 
 def support_practice(place: dict[str, Array]) -> Array:
-    """P-factor, NaN where there is no soil to lose: up to a tenth lower on cropland.
+    """P-factor, NaN where there is no soil to lose: at most a tenth below 1, on cropland.
 
     Its mean is near the 0.97 of Panagos et al. 2015, doi 10.1016/j.envsci.2015.03.012.
     """
-    practised = 0.10 / (1.0 + np.exp(-place["local_3"]))
-    factor = 1.0 - np.where(place["cover"] == CROPLAND, practised, 0.01)
+    most = np.where(place["cover"] == CROPLAND, 0.10, 0.02)
+    factor = 1.0 - most / (1.0 + np.exp(-place["local_3"]))
     return np.where(erodible(place), factor, np.nan)
 
 
