@@ -193,13 +193,14 @@ def slips(standard: "Standard", record: "ColumnRecord") -> list[Slip]:
     found: list[Slip] = []
     basis = standard.spec.column(record.name).basis
     declared = (str(record.native_unit), basis)
-    for name, unit_basis in units():
-        if name in listed["units"] and (name, unit_basis) != declared:
-            found += _as_unit(by, name, unit_basis, said)
+    seen = {(by.scale, by.offset, by.transform)}
+    for name in listed["units"]:
+        for unit_basis in (key[1] for key in units() if key[0] == name):
+            found += _as_unit(by, name, unit_basis, said, seen)
     for form in other_forms(said.analyte):
         for name, unit_basis in (declared, (str(said.unit), said.basis)):
             bare = name.partition(" as ")[0]
-            found += _as_unit(by, f"{bare} as {form}", unit_basis, said)
+            found += _as_unit(by, f"{bare} as {form}", unit_basis, said, seen)
     for valence in listed["valences"]:
         if factor := other_valence(said.analyte, valence, said.basis):
             words = f"counted with {valence} charges an ion of {said.analyte}"
@@ -449,14 +450,26 @@ def _listed() -> dict[str, Any]:
     return yaml.safe_load(path.read_text(encoding="utf-8"))
 
 
-def _as_unit(by: Conversion, name: str, basis: str | None, said: Quantity) -> list[Slip]:
-    """The numbers of the file read in another unit; none where it measures something else."""
+def _as_unit(
+    by: Conversion,
+    name: str,
+    basis: str | None,
+    said: Quantity,
+    seen: set[tuple[float, float, str | None]],
+) -> list[Slip]:
+    """The numbers of the file read in another unit; none where it measures something else.
+
+    A unit that converts as one of those `seen` tells nothing new.
+    """
     try:
         other = conversion(name, basis, str(said.unit), said.basis, said.analyte)
     except UnitError:
         return []
-    same = (other.scale, other.offset, other.transform) == (by.scale, by.offset, by.transform)
-    return [] if same else [Slip(name, functools.partial(_reread, by=by, other=other))]
+    way = (other.scale, other.offset, other.transform)
+    if way in seen:
+        return []
+    seen.add(way)
+    return [Slip(name, functools.partial(_reread, by=by, other=other))]
 
 
 def _reread(values: np.ndarray, by: Conversion, other: Conversion) -> np.ndarray:
