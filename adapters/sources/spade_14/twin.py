@@ -12,7 +12,8 @@ from adapters.twin.planting import Draft, measure
 from adapters.twin.soil import soil
 from adapters.twin.world import World
 
-PROFILES = {"tiny": 24, "demo": 300, "full": 1078}
+SHAPE = {"tiny": (24, 5), "demo": (300, 26), "full": (1078, 26)}
+"""Profiles and countries, each of which is a workbook."""
 _LIMITS_CM = (0.0, 25.0, 50.0, 80.0, 120.0)
 _HORIZONS = ("Ap", "Bw", "BC", "C")
 # digits, noise relative to the value
@@ -29,8 +30,8 @@ _ROUNDED = {
 def write(world: World, folder: Path) -> Draft:
     """Write the workbooks."""
     spec, draw = load_spec("spade_14"), world.stream("spade_14")
-    count, each = PROFILES[world.size], len(_HORIZONS)
-    place = _places(world, count)
+    (count, countries), each = SHAPE[world.size], len(_HORIZONS)
+    place = _places(world, count, countries)
     profile = np.repeat(np.arange(count), each)
     number = np.tile(np.arange(each), count)
     top, bottom = np.array(_LIMITS_CM)[number], np.array(_LIMITS_CM)[number + 1]
@@ -65,15 +66,17 @@ def write(world: World, folder: Path) -> Draft:
     return draft
 
 
-def _places(world: World, count: int) -> dict[str, Array]:
-    """As many places on land, no two in one unit."""
+def _places(world: World, count: int, countries: int) -> dict[str, Array]:
+    """As many places on land, near the regions of so many countries."""
     draw, europe = world.stream("spade_14 places"), world.europe
-    near = draw.integers(0, len(europe.regions.east), 20 * count)
+    chosen = np.flatnonzero(europe.regions.country < countries)
+    near = draw.choice(chosen, 20 * count)
     east = europe.regions.east[near] + draw.normal(0, 60_000, len(near))
     north = europe.regions.north[near] + draw.normal(0, 60_000, len(near))
     place = europe.place(east, north)
-    chosen = np.flatnonzero(place["land"])[:count]
-    return {name: values[chosen] for name, values in place.items()}
+    inside = place["land"] & (europe.regions.country[place["region"]] < countries)
+    kept = np.flatnonzero(inside)[:count]
+    return {name: values[kept] for name, values in place.items()}
 
 
 def _truth(layer: dict[str, Array]) -> dict[str, Array]:
