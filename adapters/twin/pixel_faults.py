@@ -6,7 +6,7 @@ truth beside them. Never here: faults of tables (`planting.py`), what a layer sa
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Any
 
 import numpy as np
 
@@ -20,7 +20,6 @@ RATE = 0.001
 """Share of the known pixels of a layer that a fault is planted in (one at least)."""
 LEAKED_NODATA = -9999.0
 """What a program wrote for nodata, and no header declares."""
-Fault = Literal["shifted_decimal", "leaked_nodata"]
 
 
 def write_with_faults(
@@ -28,8 +27,8 @@ def write_with_faults(
     folder: Path,
     lattice: Lattice,
     values: Mapping[str, Array],
-    faults: Mapping[str, Fault],
-    **how: object,
+    faults: Mapping[str, str],
+    **how: Any,  # noqa: ANN401
 ) -> Draft:
     """Write layers as `write_layers` does, some with faulty pixels.
 
@@ -38,16 +37,18 @@ def write_with_faults(
         folder: Where the native files go.
         lattice: The grid of all these layers.
         values: Canonical column -> (h, w) or (elements, h, w) in the canonical unit.
-        faults: Column of one layer -> what is done to some of its pixels.
+        faults: Column of one layer -> `shifted_decimal` or `leaked_nodata`, in some of its pixels.
         how: Of `write_layers`.
 
     Returns:
         The faults; its rows are the layers, under their row references.
     """
     draw = lattice.world.stream(f"faults of {spec.id}")
-    draft = Draft(spec.id, [native for column in spec.columns for native in column.natives], {})
+    dtype = np.dtype(how.get("dtype", "float32"))
+    layers = [native for column in spec.columns for native in column.natives]
+    draft = Draft(spec.id, layers, {})
     faulty = {
-        name: _altered(draft, spec, draw, spec.column(name), fault, values[name])
+        name: _altered(draft, spec, draw, spec.column(name), fault, values[name], dtype)
         for name, fault in faults.items()
     }
     write_layers(spec, folder, lattice, {**values, **faulty}, **how)
@@ -61,10 +62,11 @@ def _altered(
     spec: SourceSpec,
     draw: np.random.Generator,
     column: Column,
-    fault: Fault,
+    fault: str,
     layer: Array,
+    dtype: np.dtype,
 ) -> Array:
-    """A copy of the layer with faults, which are put on record."""
+    """A copy of the layer with faults that the pixels have room for, which are put on record."""
     scale = convert(spec, column).scale
     high = column_range(column)[1]
     altered = layer.copy()
@@ -74,6 +76,8 @@ def _altered(
         # The fewest places that take the number out of the column's range.
         places = int(np.floor(np.log10(high / value))) + 1
         written = LEAKED_NODATA if fault == "leaked_nodata" else value * 10.0**places
+        if dtype.kind in "iu" and not np.iinfo(dtype).min <= written <= np.iinfo(dtype).max:
+            continue
         altered.flat[pixel] = written * scale
         row = draft.keys.index(column.native)
         draft.record(row, column.name, fault, f"{value:g}", f"{written:g}", "out_of_range")
