@@ -12,11 +12,13 @@ anywhere leaves at worst objects that nothing points to; the next `ingest` finds
     <source>/<version>.lock.json      one version
     <source>/NEXT                     version that the next standardisation reads
     <source>/ACTIVE                   version in use: it passed its checks
+    <source>/ACCEPTED                 version that a person accepted last
     <source>/REPLACE_TWIN             a person asked for own files in the twin's place
     <source>/quarantine/<version>.json   refused version and the reasons (`quarantine.py`)
     <source>/POLLED                   what the source's server was last asked (`acquire.py`)
 """
 
+import functools
 import hashlib
 import json
 import os
@@ -39,6 +41,7 @@ from adapters.readers import fits, is_web_page
 from adapters.settings import Settings
 from adapters.spec import SourceSpec
 from adapters.truncation import truncated
+from adapters.unpack import has_zips, lay_out, listing
 
 ORIGIN_FILE = ".origin.json"
 # Files that belong to another of the same stem: shapefile, IDRISI and GDAL side files.
@@ -149,6 +152,27 @@ class Incoming:
         """Name -> bytes."""
         return {name: (self.base / name).stat().st_size for name in self.files}
 
+    def accepted(self, spec: SourceSpec, settings: Settings) -> bool:
+        """Did a person accept this version before?"""
+        lock = settings.archive / spec.id / f"{self.version}.lock.json"
+        return lock.is_file() and load(spec.id, self.version, settings).accepted
+
+    def faults(self) -> list[str]:
+        """Why files cannot be what their names say."""
+        return [fault for name in self.files if (fault := suspicion(self.base / name))]
+
+    def doubts(self, spec: SourceSpec, settings: Settings) -> list[str]:
+        """What is suspicious beside the version in use, where both are of one kind.
+
+        The twin is as large as the settings say, and nothing is told by its size.
+        """
+        last = active(spec, settings)
+        if last is None or last.version == self.version or self.origin == "synthetic":
+            return []
+        if (last.origin, last.group) != (self.origin, self.group) or self.accepted(spec, settings):
+            return []
+        return unlike(spec, self.sizes, {file.name: file.size for file in last.files})
+
 
 def incoming(spec: SourceSpec, settings: Settings) -> Incoming | None:
     """What `ingest` would take in; None where there are no files, or where a user's wait.
@@ -183,7 +207,7 @@ def ingest(spec: SourceSpec, settings: Settings) -> RawVersion | None:
     new = incoming(spec, settings)
     if new is None:
         return candidate(spec, settings)
-    if faults := [fault for name in new.files if (fault := suspicion(new.base / name))]:
+    if faults := new.faults():
         quarantine(spec, new.version, faults, settings)
         raise ArchiveError(
             faults[0],
@@ -193,8 +217,7 @@ def ingest(spec: SourceSpec, settings: Settings) -> RawVersion | None:
         )
     if not (settings.archive / spec.id / f"{new.version}.lock.json").is_file():
         _keep(spec, new, settings)
-    raw = load(spec.id, new.version, settings)
-    if doubts := _doubts(spec, raw, new.sizes, settings):
+    if doubts := new.doubts(spec, settings):
         quarantine(spec, new.version, doubts, settings, acceptable=True)
         raise ArchiveError(
             "much unlike the version in use, which stays",
@@ -205,7 +228,7 @@ def ingest(spec: SourceSpec, settings: Settings) -> RawVersion | None:
             "use all the same",
         )
     write_text(settings.archive / spec.id / "NEXT", new.version)
-    return raw
+    return load(spec.id, new.version, settings)
 
 
 def _keep(spec: SourceSpec, new: Incoming, settings: Settings) -> None:
@@ -225,22 +248,6 @@ def _keep(spec: SourceSpec, new: Incoming, settings: Settings) -> None:
     }
     lock = settings.archive / spec.id / f"{new.version}.lock.json"
     write_text(lock, json.dumps(content, indent=1))
-
-
-def _doubts(
-    spec: SourceSpec, raw: RawVersion, sizes: dict[str, int], settings: Settings
-) -> list[str]:
-    """What is suspicious about a version beside the one in use, where both are of one kind.
-
-    The twin is as large as the settings say, and nothing is told by its size.
-    """
-    last = active(spec, settings)
-    kind = (raw.origin, raw.group)
-    if raw.accepted or raw.origin == "synthetic" or last is None or last.version == raw.version:
-        return []
-    if (last.origin, last.group) != kind:
-        return []
-    return unlike(spec, sizes, {file.name: file.size for file in last.files})
 
 
 def candidate(spec: SourceSpec, settings: Settings) -> RawVersion | None:
@@ -299,6 +306,7 @@ def unused(spec: SourceSpec, settings: Settings) -> list[str]:
         for p in sorted(inbox.rglob("*"))
         if p.is_file() and p.name != ORIGIN_FILE
     ]
+    present = list(listing(spec, inbox, present))
     return sorted(set(present) - set(of_tables(spec, present)))
 
 
@@ -309,10 +317,14 @@ def _lying(
     inbox = settings.raw / spec.id
     present = [p for p in sorted(inbox.rglob("*")) if p.is_file() and p.name != ORIGIN_FILE]
     if present:
-        names = of_tables(spec, [p.relative_to(inbox).as_posix() for p in present])
-        hashes = _hashes(spec, inbox, names, settings)
+        lying, base = [p.relative_to(inbox).as_posix() for p in present], inbox
+        if has_zips(spec, lying):
+            base = lay_out(spec, inbox, lying, functools.partial(of_tables, spec), settings)
+            lying = list(listing(spec, inbox, lying))
+        names = of_tables(spec, lying)
+        hashes = _hashes(spec, base, names, settings)
         _require(spec, names, present)
-        return inbox, hashes, *_declared(spec, inbox / ORIGIN_FILE)
+        return base, hashes, *_declared(spec, inbox / ORIGIN_FILE)
     if folder := downloaded(spec, settings):
         hashes = _fetched(spec, settings)
         return folder, hashes, hashes, "open"

@@ -135,9 +135,16 @@ def accept(
     content["accepted"] = word.model_dump(mode="json")
     write_text(lock, json.dumps(content, indent=1, ensure_ascii=False))
     write_text(settings.archive / spec.id / "NEXT", last.version)
+    write_text(settings.archive / spec.id / "ACCEPTED", last.version)
     entry = last.model_copy(update={"accepted": word})
     _write(entry, settings)
     return entry
+
+
+def last_accepted(spec: SourceSpec, settings: Settings) -> str | None:
+    """Version that a person accepted last; None where none was."""
+    pointer = settings.archive / spec.id / "ACCEPTED"
+    return pointer.read_text(encoding="utf-8") if pointer.is_file() else None
 
 
 def unlike(spec: SourceSpec, sizes: Mapping[str, int], last: Mapping[str, int]) -> list[str]:

@@ -143,6 +143,14 @@ def standard_version(spec: SourceSpec, raw: RawVersion) -> str:
     return digest.hexdigest()[:16]
 
 
+def whole_version(spec: SourceSpec, raw: RawVersion) -> str:
+    """Version of all parts of a source together, before it is standardised."""
+    versions = [standard_version(piece, raw) for piece in spec.pieces]
+    if len(versions) == 1:
+        return versions[0]
+    return hashlib.sha256("\0".join(versions).encode()).hexdigest()[:16]
+
+
 def raw_cell(
     raw: RawVersion, spec: SourceSpec, row_ref: str, column: str, settings: Settings
 ) -> str | None:

@@ -17,6 +17,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import dagster as dg
+from dagster._core.definitions.assets.graph.base_asset_graph import BaseAssetGraph
 from dagster._core.definitions.data_version import (
     CODE_VERSION_TAG,
     DEFAULT_DATA_VERSION,
@@ -24,7 +25,6 @@ from dagster._core.definitions.data_version import (
     extract_data_version_from_entry,
 )
 from dagster._core.storage.event_log.base import AssetRecord
-from dagster._utils.caching_instance_queryer import CachingInstanceQueryer
 
 SENSOR_INTERVAL_S = 30
 
@@ -50,13 +50,18 @@ class MadeFrom:
         return (["code"] if self.code != other.code else []) + changed
 
 
-def data_version(queryer: CachingInstanceQueryer, key: dg.AssetKey) -> str | None:
+def data_version(
+    instance: dg.DagsterInstance,
+    graph: BaseAssetGraph,
+    record: AssetRecord | None,
+    key: dg.AssetKey,
+) -> str | None:
     """Data version of an asset as it is; None where it was never made or observed."""
-    if queryer.asset_graph.get(key).is_observable:
-        observed = queryer.instance.fetch_observations(key, limit=1).records
+    if graph.get(key).is_observable:
+        # Its record does not hold observations.
+        observed = instance.fetch_observations(key, limit=1).records
         entry = observed[0].event_log_entry if observed else None
     else:
-        record = queryer.get_asset_record(key)
         entry = record.asset_entry.last_materialization if record else None
     version = extract_data_version_from_entry(entry) if entry else None
     return version.value if version else None
@@ -109,14 +114,15 @@ class OnNewData(dg.AutomationCondition):
 
     def evaluate(self, context: dg.AutomationContext) -> dg.AutomationResult:
         """Compare what there is now with what the asset was made from and last asked for."""
-        key, graph = context.key, context.asset_graph.get(context.key)
+        key, graph = context.key, context.asset_graph
         queryer = context.asset_graph_view.get_inner_queryer_for_back_compat()
-        deps = graph.parent_keys
-        now = MadeFrom(
-            graph.code_version,
-            {dep: version for dep in deps if (version := data_version(queryer, dep)) is not None},
-        )
-        made = made_from(queryer.get_asset_record(key), graph.code_version, deps)
+        code, deps = graph.get(key).code_version, graph.get(key).parent_keys
+        versions = {
+            dep: data_version(queryer.instance, graph, queryer.get_asset_record(dep), dep)
+            for dep in deps
+        }
+        now = MadeFrom(code, {dep: v for dep, v in versions.items() if v is not None})
+        made = made_from(queryer.get_asset_record(key), code, deps)
         # The mark tells an asset that was wiped from one that was never made.
         asked = (context.cursor or "").removeprefix("made ")
         wiped = made is None and asked != (context.cursor or "")
@@ -132,9 +138,9 @@ class OnNewData(dg.AutomationCondition):
     @staticmethod
     def _at_rest(context: dg.AutomationContext, deps: Iterable[dg.AssetKey]) -> bool:
         """Is neither the asset nor a dependency being made right now?"""
-        underway = context.asset_graph_view.get_inner_queryer_for_back_compat()
+        queryer = context.asset_graph_view.get_inner_queryer_for_back_compat()
         return all(
-            underway.get_in_progress_asset_subset(asset_key=key).is_empty
+            queryer.get_in_progress_asset_subset(asset_key=key).is_empty
             for key in (context.key, *deps)
         )
 

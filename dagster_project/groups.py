@@ -48,8 +48,8 @@ def groups(specs: list[SourceSpec]) -> list[Group]:
         ),
         Group(
             "open",
-            "Made from real, open data that installed packages ship.",
-            tuple(spec for spec in specs if spec.access.kind == "package"),
+            "Made from real, open data that packages ship or servers hand out.",
+            tuple(spec for spec in specs if spec.access.kind != "manual"),
         ),
         Group("user", "Made from files that a user put into the inbox.", tuple(specs)),
     ]

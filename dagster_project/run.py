@@ -1,7 +1,8 @@
 """The main job in one process: what `make run` and `soilmeld run` do.
 
-Belongs here: writing the twin, noticing new files, evaluating the automation conditions and making
-what they ask for until they ask for nothing, and going on after an interruption.
+Belongs here: writing the twin, asking servers, noticing new files, evaluating the automation
+conditions and making what they ask for until they ask for nothing, and going on after an
+interruption.
 Never here: conditions (`automation.py`), what a step does, or what is printed (`summary.py`).
 
 The conditions are the ones that the daemon evaluates, on the same instance, with a cursor of their
@@ -20,6 +21,7 @@ import time
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import dagster as dg
@@ -27,11 +29,11 @@ import filelock
 from dagster._core.utils import make_new_run_id
 from dagster_shared.serdes import deserialize_value, serialize_value
 
-from adapters.errors import SoilmeldError, StoreError
+from adapters.acquire import due, poll
+from adapters.errors import ArchiveError, SoilmeldError, StoreError
 from adapters.settings import Settings, load_settings
-from adapters.spec import load_spec, source_ids
-from dagster_project import summary
-from dagster_project.definitions import build
+from adapters.spec import SourceSpec
+from dagster_project import definitions, summary
 from dagster_project.progress import Progress
 from dagster_project.resources import open_instance
 from dagster_project.versions import news
@@ -50,6 +52,8 @@ class Outcome:
     failed: dict[str, str] = field(default_factory=dict)
     on_purpose: set[str] = field(default_factory=set)
     seconds: dict[str, float] = field(default_factory=dict)
+    unreached: dict[str, str] = field(default_factory=dict)
+    """Sources whose server did not hand out their files, with the reason."""
 
     @property
     def refused_sources(self) -> dict[str, str]:
@@ -82,9 +86,11 @@ def run(settings: Settings, progress: Progress | None = None) -> Outcome:
         if settings.twin:
             with _timed(outcome, "twin"), progress.phase("synthetic twin"):
                 _write_twin(settings)
+        with progress.phase("servers of sources"):
+            outcome.unreached = ask_servers(definitions.all_specs(), settings)
         with open_instance(settings) as instance:
             _bury_killed_runs(instance)
-            _make_all(build(settings), instance, settings, progress, outcome)
+            _make_all(definitions.build(settings), instance, settings, progress, outcome)
     return outcome
 
 
@@ -94,8 +100,26 @@ def _write_twin(settings: Settings) -> None:
     write(settings)
 
 
+def ask_servers(specs: list[SourceSpec], settings: Settings) -> dict[str, str]:
+    """Ask the servers of the sources that are due, one after the other, and fetch what changed.
+
+    One that failed is asked again by each run.
+
+    Returns:
+        Source -> why its server did not hand out its files; the version in use stays.
+    """
+    failed = {}
+    for spec in specs:
+        if due(spec, settings, datetime.now(UTC), retry=timedelta(0)):
+            try:
+                poll(spec, settings, datetime.now(UTC))
+            except ArchiveError as error:
+                failed[spec.id] = str(error)
+    return failed
+
+
 def _make_all(
-    definitions: dg.Definitions,
+    graph: dg.Definitions,
     instance: dg.DagsterInstance,
     settings: Settings,
     progress: Progress,
@@ -103,18 +127,17 @@ def _make_all(
 ) -> None:
     cursor, again = _load_state(instance)
     # Looking before the news is told gives assets that are new in the graph their first sight.
-    requested, cursor = _tick(definitions, instance, cursor)
-    specs = [load_spec(source) for source in source_ids()]
-    for observation in news(specs, settings, instance):
+    requested, cursor = _tick(graph, instance, cursor)
+    for observation in news(definitions.all_specs(), settings, instance):
         instance.report_runless_asset_event(observation)
-    known = {key.to_user_string() for key in definitions.resolve_asset_graph().get_all_asset_keys()}
+    known = {key.to_user_string() for key in graph.resolve_asset_graph().get_all_asset_keys()}
     requested |= {dg.AssetKey.from_user_string(key) for key in again if key in known}
     for _ in range(_MAX_TICKS):
-        more, cursor = _tick(definitions, instance, cursor)
+        more, cursor = _tick(graph, instance, cursor)
         requested |= more
         if not requested:
             break
-        _make(definitions, instance, requested, progress, outcome)
+        _make(graph, instance, requested, progress, outcome)
         _save_state(instance, cursor, outcome)
         requested = set()
     else:
@@ -187,6 +210,11 @@ def _reason(event: dg.DagsterEvent) -> str:
         return data.user_failure_data.description
     error = data.error.cause or data.error
     return error.message.strip()
+
+
+def failed_before(instance: dg.DagsterInstance) -> list[str]:
+    """Steps that failed in the last run, and that the next one tries again."""
+    return _load_state(instance)[1]
 
 
 def _load_state(instance: dg.DagsterInstance) -> tuple[object, list[str]]:

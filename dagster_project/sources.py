@@ -7,11 +7,13 @@ Never here: reading, converting or checking data (`adapters`, `expectations`).
 import contextlib
 import warnings
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import dagster as dg
 
+from adapters.acquire import is_fetched, poll
 from adapters.errors import SoilmeldError
 from adapters.settings import Settings
 from adapters.spec import SourceSpec
@@ -79,6 +81,9 @@ def _observable(spec: SourceSpec) -> dg.AssetsDefinition:
         tags={**_tags(spec), **{f"dagster/kind/{kind}": "" for kind in _kinds(spec)}},
     )
     def observe(settings: dg.ResourceParam[Settings]) -> dg.DataVersion:
+        if is_fetched(spec):
+            with refusal():
+                poll(spec, settings, datetime.now(UTC))
         return dg.DataVersion(upstream_version(spec, settings))
 
     return observe
@@ -104,7 +109,8 @@ def _raw(spec: SourceSpec) -> dg.AssetsDefinition:
         if version is None:
             return
         yield dg.MaterializeResult(
-            data_version=dg.DataVersion(version.version),
+            # What follows must know of a person's word, too.
+            data_version=dg.DataVersion(version.version + "-accepted" * version.accepted),
             metadata={
                 "origin": version.origin,
                 "group": version.group,

@@ -130,6 +130,8 @@ def _evaluation(console: Console, file: Path) -> None:
 
 
 def _failures(console: Console, outcome: "Outcome") -> None:
+    for source, reason in outcome.unreached.items():
+        console.print(f"\n[bold]Not fetched[/bold] [red]{source}[/red]: {escape(reason)}")
     if outcome.refused_sources:
         console.print("\n[bold]Refused[/bold] (what was in use before stays in use)")
     for source, reason in outcome.refused_sources.items():

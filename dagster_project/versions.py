@@ -11,7 +11,9 @@ from pathlib import Path
 
 import dagster as dg
 
+from adapters.acquire import downloaded
 from adapters.archive import replaces_twin
+from adapters.quarantine import last_accepted
 from adapters.settings import Settings
 from adapters.spec import SourceSpec
 
@@ -42,14 +44,19 @@ def upstream_version(spec: SourceSpec, settings: Settings) -> str:
 
     Returns:
         Digest of the version of the package that ships the source, of names, sizes and modification
-        times of the files in its inbox, and of whether a person asked for own files in the twin's
-        place; `absent` where there is neither package nor file.
+        times of the files in its inbox, of the contents of its downloaded files, and of what a
+        person decided: own files in the twin's place, a version out of quarantine; `absent` where
+        there is neither package nor file. No server is asked.
     """
     parts = []
     if spec.access.package:
         parts.append(f"{spec.access.package} {package_version(spec.access.package)}")
     if replaces_twin(spec, settings):
         parts.append("replace twin")
+    if version := last_accepted(spec, settings):
+        parts.append(f"accepted {version}")
+    if folder := downloaded(spec, settings):
+        parts.append(f"downloaded {folder.name}")
     inbox = settings.raw / spec.id
     for path in sorted(inbox.rglob("*")):
         if path.is_file():

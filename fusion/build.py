@@ -230,7 +230,7 @@ def _could_stand_in(group: str) -> list[str]:
     specs = map(load_spec, source_ids())
     if group == "synthetic":
         return [spec.id for spec in specs if not spec.auxiliary]
-    return [spec.id for spec in specs if spec.access.kind == "package"]
+    return [spec.id for spec in specs if spec.access.kind != "manual"]
 
 
 def _met(table: pl.DataFrame) -> int:

@@ -5,6 +5,6 @@ its native faults.
 Never here: reading or standardising; no other code knows which files came from here.
 """
 
-from adapters.twin.making import SIZES, SOURCES, write
+from adapters.twin.making import SIZES, SOURCES, stale, write
 
-__all__ = ["SIZES", "SOURCES", "write"]
+__all__ = ["SIZES", "SOURCES", "stale", "write"]

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from adapters.errors import SettingsError, SpecError
 from adapters.settings import Settings
@@ -144,19 +144,42 @@ def write(
     world: World | None = None
     for source in sources:
         recipe = {"size": size, "seed": seed, "code": _code_digest(source)}
-        folder = settings.raw / source
-        record = folder / ORIGIN_FILE
-        origin = json.loads(record.read_text(encoding="utf-8")) if record.is_file() else {}
-        own, present = origin.get("files", {}), _present(folder)
-        if any(own.get(name) != digest for name, digest in present.items()):
-            continue  # A user's file is here: the source is no longer the twin's to write.
-        known = (settings.truth_root / source).is_dir()
-        if present == own and origin.get("twin") == recipe and known:
-            written += [folder / name for name in present]
+        state, own = _state(settings, source, recipe)
+        if state == "current":
+            written += [settings.raw / source / name for name in own]
+        if state != "stale":
             continue
         world = world or _world(size, seed)
         written += _write_source(settings, source, recipe, world, old=set(own))
     return sorted(written)
+
+
+def stale(settings: Settings) -> list[str]:
+    """Sources that `write` would write, or write again, by these settings."""
+    about = {"size": settings.twin_size, "seed": settings.twin_seed}
+    return [
+        source
+        for source in SOURCES
+        if _state(settings, source, {**about, "code": _code_digest(source)})[0] == "stale"
+    ]
+
+
+def _state(
+    settings: Settings, source: str, recipe: dict[str, object]
+) -> tuple[Literal["stale", "current", "taken"], dict[str, str]]:
+    """How the inbox of a source stands to the twin, and the twin's files that it should hold.
+
+    It is `taken` once it holds a file that the twin did not write.
+    """
+    folder = settings.raw / source
+    record = folder / ORIGIN_FILE
+    origin = json.loads(record.read_text(encoding="utf-8")) if record.is_file() else {}
+    own, present = origin.get("files", {}), _present(folder)
+    if any(own.get(name) != digest for name, digest in present.items()):
+        return "taken", own
+    known = (settings.truth_root / source).is_dir()
+    current = present == own and origin.get("twin") == recipe and known
+    return "current" if current else "stale", own
 
 
 def _world(size: str, seed: int) -> "World":

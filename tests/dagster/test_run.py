@@ -80,7 +80,8 @@ def settings(tmp_path: Path) -> Settings:
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> Small:
     graph = Small()
-    monkeypatch.setattr(main_job, "build", graph.build)
+    monkeypatch.setattr(main_job.definitions, "build", graph.build)
+    monkeypatch.setattr(main_job.definitions, "all_specs", list)
     monkeypatch.setattr(main_job, "news", graph.news)
     return graph
 
