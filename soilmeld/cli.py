@@ -4,6 +4,7 @@ Belongs here: arguments, progress, printing. Never here: work; a verb calls one 
 Heavy rooms are imported inside the verb that needs them, so that `soilmeld --help` stays quick.
 """
 
+import getpass
 import json
 from datetime import datetime
 from pathlib import Path
@@ -286,19 +287,83 @@ def accept(
     ] = False,
     settings_file: SettingsFile = None,
 ) -> None:
-    """Use your own waiting files of a source in the twin's place; its columns then say `mixed`."""
+    """Take a quarantined version into use, or your own waiting files in the twin's place.
+
+    A version that is only much unlike the one in use may be right: look at it, then accept it with
+    a reason. A faulty one cannot be accepted. Columns that your files touch in the twin's place say
+    `mixed`.
+    """
     from adapters.archive import accept_user
     from adapters.spec import load_spec
 
-    if not replace_twin:
-        raise typer.BadParameter("say --replace-twin: your files will stand among synthetic ones")
-    version = accept_user(load_spec(source_id), load_settings(settings_file))
-    console.print(
-        f"{source_id}: version {version.version[:12]} is next; `soilmeld run` standardises it"
-    )
+    spec, settings = load_spec(source_id), load_settings(settings_file)
+    if replace_twin:
+        taken = accept_user(spec, settings).version
+    elif reason:
+        entry = accept_refused(
+            spec, settings, by=by or getpass.getuser(), reason=reason, version=version
+        )
+        for refusal in entry.reasons:
+            console.print(f"in spite of: {refusal}", markup=False, highlight=False)
+        taken = entry.version
+    else:
+        raise typer.BadParameter(
+            "say --reason TEXT to take a quarantined version into use, or --replace-twin: your "
+            "files will stand among synthetic ones"
+        )
+    console.print(f"{source_id}: version {taken[:12]} is next; `soilmeld run` standardises it")
 
 
 @app.command()
+def fetch(source_id: str, settings_file: SettingsFile = None) -> None:
+    """Get a source's files from its server now, or say what a person has to do to get them."""
+    from datetime import UTC
+
+    from adapters.acquire import instructions, is_fetched, poll
+    from adapters.spec import load_spec
+
+    spec, settings = load_spec(source_id), load_settings(settings_file)
+    if not is_fetched(spec):
+        console.print(instructions(spec), markup=False, highlight=False)
+        if spec.access.kind == "manual":
+            console.print(f"Put them into {settings.raw / spec.id}", markup=False, highlight=False)
+        return
+    with errors.status("asking the server"):
+        answer = poll(spec, settings, datetime.now(UTC))
+    console.print(f"{source_id}: {len(answer.files)} files; `soilmeld run` takes in what is new")
+
+
+@app.command()
+def plan(
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    ask: Annotated[
+        bool, typer.Option("--ask", help="Ask the servers that are due first, as a run does.")
+    ] = False,
+    settings_file: SettingsFile = None,
+) -> None:
+    """Show what a run would do and why, what waits in quarantine; nothing is made."""
+    from dagster_project.definitions import all_specs
+    from dagster_project.plan import plan as make_plan
+    from dagster_project.run import alone, ask_servers
+
+    settings = load_settings(settings_file)
+    if ask:
+        with alone(settings), errors.status("asking servers"):
+            ask_servers(all_specs(), settings)
+    made = make_plan(settings)
+    if as_json:
+        console.print_json(data=made.as_dict())
+    else:
+        console.print(made.readable(), markup=False, highlight=False, soft_wrap=True)
+
+
+@app.command()
+    version: Annotated[
+        str | None,
+        typer.Argument(help="The refused version, to be sure; the last refused when none."),
+    ] = None,
+    reason: Annotated[str, typer.Option(help="Why; it is kept beside the version.")] = "",
+    by: Annotated[str | None, typer.Option(help="Who accepts [default: your login]")] = None,
 def gc(
     dry_run: Annotated[bool, typer.Option(help="Only say what would go.")] = False,
     settings_file: SettingsFile = None,
@@ -309,6 +374,7 @@ def gc(
     freed = collect(load_settings(settings_file), dry_run=dry_run)
     for place, count, size in freed:
         console.print(
+    from adapters.quarantine import accept as accept_refused
             f"{place}: {count} {'to remove' if dry_run else 'removed'}, {size / 1e6:.1f} MB"
         )
 
