@@ -49,7 +49,7 @@ def gradient(place: dict[str, Array]) -> Array:
 
 def erodible(place: dict[str, Array]) -> np.ndarray:
     """Is there soil to lose? Not under artificial surfaces, bare rock or ice; an invented share."""
-    return place["land"] & (place["local_3"] < 1.9) & (place["elevation"] < 2300.0)
+    return place["land"].astype(bool) & (place["local_3"] < 1.9) & (place["elevation"] < 2300.0)
 
 
 def arable(place: dict[str, Array]) -> np.ndarray:
@@ -147,7 +147,7 @@ def cover_management(place: dict[str, Array], year: int = 2010) -> Array:
 
     The change is that of Panagos et al. 2020, doi 10.3390/rs12091365.
     """
-    factor = _COVER_FACTOR[place["cover"]] * np.exp(0.15 * place["local_1"])
+    factor = _COVER_FACTOR[place["cover"].astype(int)] * np.exp(0.15 * place["local_1"])
     crops = np.nan_to_num(cover_crop_share(place)) / 100.0
     since = (year - 2010) / 6.0
     factor = factor * (1.0 - _COVER_CROP_EFFECT * crops) * (1.0 - 0.008 * since)
@@ -322,4 +322,4 @@ def landslide_susceptibility(place: dict[str, Array]) -> Array:
     bare = np.isin(place["cover"], (CROPLAND, SHRUBLAND))
     index = np.log(gradient(place)) + 0.35 * place["clayiness"] + 0.3 * bare
     kind = 1.0 + np.digitize(index, (-2.8, -2.3, -1.8, -1.3))
-    return np.where(place["land"] & (gradient(place) > 0.02), kind, np.nan)
+    return np.where(place["land"].astype(bool) & (gradient(place) > 0.02), kind, np.nan)

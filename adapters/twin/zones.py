@@ -22,7 +22,7 @@ def region_sums(lattice: Lattice, values: Array) -> tuple[Array, Array]:
     known = lattice.land & np.isfinite(values)
     where = lattice.place["region"][known]
     count = len(lattice.world.europe.regions.code)
-    sums = np.bincount(where, weights=values[known], minlength=count)
+    sums = np.bincount(where, weights=values[known], minlength=count).astype(float)
     return sums, np.bincount(where, minlength=count).astype(float)
 
 

@@ -6,7 +6,6 @@ import numpy as np
 
 from adapters.spec import load_spec
 from adapters.twin import erosion
-from adapters.twin.europe import COUNTRIES
 from adapters.twin.world import World, write_layers
 
 COUNTRIES_MAPPED = ("BE", "DE", "DK", "ES", "FR", "HU", "IE", "NL", "SI", "UK")
@@ -25,7 +24,7 @@ def write(world: World, folder: Path) -> None:
     """Four maps under the names that the page prints."""
     spec, lattice = load_spec("biodiversity_erosion_factor"), world.grid(CRS, 500)
     place, layer = lattice.place, lattice.soil()
-    codes = np.array([c[0] for c in COUNTRIES])[world.europe.regions.country[place["region"]]]
+    codes = lattice.country
     # Northern Spain alone.
     mapped = lattice.land & np.isin(codes, COUNTRIES_MAPPED)
     mapped &= (codes != "ES") | (place["latitude"] > 40.0)

@@ -7,7 +7,7 @@ import shapely
 
 from adapters.spec import load_spec
 from adapters.twin import erosion
-from adapters.twin.files import write_dbf, write_xlsx
+from adapters.twin.files import Cells, write_dbf, write_xlsx
 from adapters.twin.planting import Draft
 from adapters.twin.world import EXTENT, World, write_layers
 
@@ -41,25 +41,25 @@ def _stations(world: World, folder: Path) -> Draft:
     yearly = np.round(truth * np.exp(RECORD_NOISE * draw.normal(size=count)), 1)
     months = np.round(yearly * erosion.monthly_shares(place), 2).T
     ids = [f"ST{i:05d}" for i in range(1, count + 1)]
-    cells = {
-        "LAT": np.round(place["latitude"], 4).tolist(),
-        "LON": np.round(place["longitude"], 4).tolist(),
+    latitude, longitude = (np.round(place[n], 4) for n in ("latitude", "longitude"))
+    cells: Cells = {
+        "LAT": latitude.tolist(),
+        "LON": longitude.tolist(),
         "R_FACTOR": yearly.tolist(),
     }
-    points = shapely.points(cells["LON"], cells["LAT"])
-    write_dbf(
-        folder / "GloREDa_stations.shp",
-        {"STATION_ID": ids, "LON": list(cells["LON"]), "LAT": list(cells["LAT"])},
-        shapely.to_wkb(points, byte_order=1),
-        "Point",
-        "EPSG:4326",
-    )
+    mapped: Cells = {
+        "STATION_ID": list(ids),
+        "LON": longitude.tolist(),
+        "LAT": latitude.tolist(),
+    }
+    points = np.asarray(shapely.to_wkb(shapely.points(longitude, latitude), byte_order=1))
+    write_dbf(folder / "GloREDa_stations.shp", mapped, points, "Point", "EPSG:4326")
     draft = Draft("gloreda__stations", ids, {"r_factor_station": truth})
     # The shapefile has them right: that is how a swap inside the bounds of the world is seen.
     draft.swap_coordinates(draw, cells, "LON", "LAT", (-180.0, 89.0, 180.0, 90.0))
     draft.plant(
         draw, cells["R_FACTOR"], "r_factor_station", "shifted_decimal", "out_of_range",
-        lambda value: float(value) * 1000.0 if float(value) * 1000.0 > 30_000 else None,
+        _beyond_any_station,
     )  # fmt: skip
     known = np.sort(draw.permutation(count)[round(WITHOUT_MONTHS * count) :])
     write_xlsx(
@@ -76,3 +76,9 @@ def _stations(world: World, folder: Path) -> Draft:
         },
     )
     return draft
+
+
+def _beyond_any_station(value: object) -> float | None:
+    """Kilo-units read as units, where that is more than the range of the column."""
+    shifted = 1000.0 * float(str(value))
+    return shifted if shifted > 30_000 else None

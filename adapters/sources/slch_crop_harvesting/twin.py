@@ -1,5 +1,6 @@
 """Loss with root crops by region and country: four shapefiles and a workbook."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -74,6 +75,6 @@ def write(world: World, folder: Path) -> None:
     _write(folder / "SLCH_countries.shp", cells, [whole[name] for name in cells["CNTR_ID"]])
 
 
-def _write(path: Path, cells: dict[str, list[object]], polygons: list[object]) -> None:
+def _write(path: Path, cells: dict[str, list[object]], polygons: Sequence[object]) -> None:
     wkb = shapely.to_wkb(np.array(polygons, dtype=object), byte_order=1)
     write_dbf(path, cells, wkb, "Polygon", PRJ)
