@@ -7,7 +7,6 @@ Never here: a second way to read or parse; expectations on the result (room `exp
 """
 
 import hashlib
-import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
@@ -22,6 +21,7 @@ from adapters.errors import CodebookError, ReadError, SoilmeldError, collected
 from adapters.readers import NativeTable, matching, read_table
 from adapters.settings import Settings
 from adapters.spec import SourceSpec, load_spec, source_ids
+from adapters.unpack import has_zips, lay_out
 
 if TYPE_CHECKING:
     from adapters.standardise import Standard
@@ -210,19 +210,8 @@ def assumption(spec: SourceSpec, key: Sequence[str], header: bool) -> str | None
 
 def _present(spec: SourceSpec, path: Path, settings: Settings) -> dict[str, Path]:
     """Files that were handed in, by the name that they have in the folder."""
-    if path.suffix.lower() == ".zip" and path.is_file() and not _wants_zip(spec):
-        folder = settings.scratch / "check" / path.stem
-        try:
-            with zipfile.ZipFile(path) as packed:
-                packed.extractall(folder)
-        except zipfile.BadZipFile as error:
-            raise ReadError(
-                f"not a readable zip file: {error}",
-                source=spec.id,
-                file=path.name,
-                remedy="download it again; it may be cut off or a web page",
-            ) from error
-        path = folder
+    if path.is_file() and has_zips(spec, [path.name]):
+        path = lay_out(spec, path.parent, [path.name], list, settings)
     if path.is_dir():
         files = [p for p in sorted(path.rglob("*")) if p.is_file() and p.name != ORIGIN_FILE]
         found = {p.relative_to(path).as_posix(): p for p in files}
@@ -236,10 +225,6 @@ def _present(spec: SourceSpec, path: Path, settings: Settings) -> dict[str, Path
     if not found:
         raise ReadError("there is no file", source=spec.id, file=str(path), remedy="check the path")
     return found
-
-
-def _wants_zip(spec: SourceSpec) -> bool:
-    return any(p.endswith(".zip") for t in spec.tables.values() for p in t.files)
 
 
 def _named(
