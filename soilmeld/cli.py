@@ -279,6 +279,12 @@ def check(
 @app.command()
 def accept(
     source_id: str,
+    version: Annotated[
+        str | None,
+        typer.Argument(help="The refused version, to be sure; the last refused when none."),
+    ] = None,
+    reason: Annotated[str, typer.Option(help="Why; it is kept beside the version.")] = "",
+    by: Annotated[str | None, typer.Option(help="Who accepts [default: your login]")] = None,
     replace_twin: Annotated[
         bool,
         typer.Option(
@@ -294,6 +300,7 @@ def accept(
     `mixed`.
     """
     from adapters.archive import accept_user
+    from adapters.quarantine import accept as accept_refused
     from adapters.spec import load_spec
 
     spec, settings = load_spec(source_id), load_settings(settings_file)
@@ -358,12 +365,6 @@ def plan(
 
 
 @app.command()
-    version: Annotated[
-        str | None,
-        typer.Argument(help="The refused version, to be sure; the last refused when none."),
-    ] = None,
-    reason: Annotated[str, typer.Option(help="Why; it is kept beside the version.")] = "",
-    by: Annotated[str | None, typer.Option(help="Who accepts [default: your login]")] = None,
 def gc(
     dry_run: Annotated[bool, typer.Option(help="Only say what would go.")] = False,
     settings_file: SettingsFile = None,
@@ -374,7 +375,6 @@ def gc(
     freed = collect(load_settings(settings_file), dry_run=dry_run)
     for place, count, size in freed:
         console.print(
-    from adapters.quarantine import accept as accept_refused
             f"{place}: {count} {'to remove' if dry_run else 'removed'}, {size / 1e6:.1f} MB"
         )
 
