@@ -525,10 +525,11 @@ def test_estimated_values_are_the_truth_with_noise_and_called_modelled(made: Mad
     key = pl.format("{}|{}", "stu_id", pl.col("horizon_top"))
     both = standard.table.with_columns(key=key).join(truth, on="key", suffix="_true")
     assert both.height == standard.table.height
-    for name in ("clay", "cec", "calcium_carbonate", "organic_matter"):
+    for name in ("clay", "cec", "organic_matter", "electrical_conductivity"):
         pair = both.select(name, f"{name}_true").drop_nulls().to_numpy()
-        assert np.corrcoef(pair.T)[0, 1] > 0.8
         assert np.median(pair[:, 0]) == pytest.approx(np.median(pair[:, 1]), rel=0.25)
+        if name != "electrical_conductivity":  # It varies less than it is estimated well.
+            assert np.corrcoef(pair.T)[0, 1] > 0.8
     methods = {c.method for c in standard.spec.columns if c.kind == "numeric" and c.feature}
     assert methods == {"modelled"}
     assert standard.spec.fuse.join == "none"
