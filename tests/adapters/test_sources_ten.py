@@ -11,21 +11,26 @@ from adapters import twin
 from adapters.quantities import method, quantity
 from adapters.readers import read_table
 from adapters.settings import Settings
-from adapters.spec import SOURCES_DIR, load_spec
+from adapters.spec import SOURCES_DIR, load_spec, source_ids
 from adapters.units import conversion
 
-TABULAR = tuple(s for s in twin.SOURCES if not load_spec(s).is_raster)
+TEN = (
+    "lucas_2009_topsoil", "lucas_2015_topsoil", "lucas_2015_topsoil_switzerland",
+    "lucas_2018_topsoil", "eu_hydi", "spade_m", "arsenic_topsoils", "efsa_spatial_data",
+    "esdb_v2_vector", "pesticides_residues_nuts2",
+)  # fmt: skip
+TABULAR = tuple(s for s in TEN if not load_spec(s).is_raster)
 
 
 @pytest.fixture(scope="module")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     folder = tmp_path_factory.mktemp("ten")
     settings = Settings(data_root=folder / "data", truth_root=folder / "truth")
-    twin.write(settings, size="tiny", seed=7)
+    twin.write(settings, TEN, size="tiny", seed=7)
     return settings
 
 
-@pytest.mark.parametrize("source", twin.SOURCES)
+@pytest.mark.parametrize("source", TEN)
 def test_every_quantity_method_and_unit_resolves(source: str) -> None:
     for column in load_spec(source).columns:
         known = quantity(column.quantity) if column.quantity else None
@@ -42,7 +47,7 @@ def test_every_quantity_method_and_unit_resolves(source: str) -> None:
             assert change.scale > 0, column.name
 
 
-@pytest.mark.parametrize("source", twin.SOURCES)
+@pytest.mark.parametrize("source", source_ids())
 def test_every_codebook_exists(source: str) -> None:
     shared = SOURCES_DIR.parent / "codebooks"
     for column in load_spec(source).columns:
@@ -51,7 +56,7 @@ def test_every_codebook_exists(source: str) -> None:
             assert any((p / f"{column.codebook}.csv").is_file() for p in places), column.codebook
 
 
-@pytest.mark.parametrize("source", twin.SOURCES)
+@pytest.mark.parametrize("source", TEN)
 def test_terms_forbid_passing_on(source: str) -> None:
     licence = load_spec(source).origin.licence
     assert licence.id == "ESDAC"
@@ -68,7 +73,8 @@ def test_native_files_have_the_declared_headers(source: str, tiny: Settings) -> 
             for p in folder.iterdir()
             if any(fnmatch(p.name.casefold(), pattern.casefold()) for pattern in table.files)
         ]
-        assert files, name
+        # The twin writes no supplement of Cyprus, Malta and Iceland.
+        assert files or not table.required, name
         for file in files:
             native = read_table(spec, name, folder, file)
             present = {h.casefold() for h in native.headers}
