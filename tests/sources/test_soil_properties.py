@@ -13,12 +13,13 @@ import numpy as np
 import polars as pl
 import pytest
 import rasterio
+from pydantic import ValidationError
 
 from adapters.archive import ingest
 from adapters.errors import CodebookError, ReadError, SoilmeldError
 from adapters.quantities import quantity
 from adapters.settings import Settings
-from adapters.spec import SourceSpec, load_spec
+from adapters.spec import Column, SourceSpec, load_spec
 from adapters.standardise import Standard, standardise
 from adapters.twin import making
 from adapters.twin.europe import Array, Europe
@@ -193,6 +194,33 @@ def test_assumed_headers_and_units_say_so(source: str) -> None:
     assert any("assumed" in quirk for quirk in spec.quirks)
     for column in spec.columns:
         assert column.kind != "numeric" or column.unit_evidence
+
+
+# --- what a specification may say ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"clip_below": 0.0}, "needs a `minimum` below it"),
+        ({"background_is_nodata": True}, "needs `background`"),
+    ],
+)
+def test_slight_undershoot_and_background_are_said_in_full(
+    change: dict[str, object], told: str
+) -> None:
+    zinc = load_spec("zinc_topsoils").column("zinc").model_dump()
+    assert Column.model_validate(zinc).minimum == 0
+    with pytest.raises(ValidationError, match=told):
+        Column.model_validate(zinc | change)
+
+
+def test_only_layers_have_a_background() -> None:
+    points = load_spec("predicted_soc_lucas_biosoil_czo__points")
+    columns = [c.model_dump() | {"background": "0"} for c in points.columns]
+    said = points.model_dump() | {"columns": columns, "folder": points.folder}
+    with pytest.raises(ValidationError, match="are of layers"):
+        SourceSpec.model_validate(said)
 
 
 # --- nodata, CRS and formats ------------------------------------------------------------------
