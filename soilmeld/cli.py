@@ -277,6 +277,27 @@ def check(
 
 
 @app.command()
+def diff(
+    source_id: str,
+    a: Annotated[str, typer.Argument(help="active, next, quarantined, or a version id.")],
+    b: Annotated[str, typer.Argument(help="The same.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    settings_file: SettingsFile = None,
+) -> None:
+    """Show what differs between two versions of a source: rows by key, columns, layers, spec."""
+    from adapters.differences import difference
+    from adapters.spec import load_spec
+
+    with errors.status("comparing"):
+        found = difference(load_spec(source_id), a, b, load_settings(settings_file))
+    if as_json:
+        console.print_json(data=[part.as_dict() for part in found], default=str)
+        return
+    for part in found:
+        console.print(part.readable(), markup=False, highlight=False, soft_wrap=True)
+
+
+@app.command()
 def accept(
     source_id: str,
     version: Annotated[
