@@ -394,6 +394,14 @@ def test_little_burned(made: Made) -> None:
     assert (np.nanmean(loss, axis=(1, 2))[:-1] > np.nanmean(loss, axis=(1, 2))[1:]).all()
 
 
+def test_the_frames_beside_the_maps_disturb_nothing(made: Made, own: Settings) -> None:
+    folder = _inbox(made, own, "post_fire_erosion")
+    (folder / "post_fire_year_1.RData").write_bytes(b"RDX3\n")
+    standard = _standard("post_fire_erosion", own)
+    assert standard.table.height == 5
+    assert standard.flags.is_empty()
+
+
 def test_history_is_in_degrees_and_adds_up(made: Made) -> None:
     main = made.standards["historical_erosion"]
     assert {rasterio.crs.CRS.from_wkt(c).to_epsg() for c in main.table["crs"]} == {4326}
