@@ -136,7 +136,8 @@ def poll(spec: SourceSpec, settings: Settings, now: datetime.datetime) -> Polled
         except ArchiveError as error:
             _remember(spec, settings, last.model_copy(update=_said(now, error.problem)))
             raise
-        _remember(spec, settings, answer.model_copy(update=_said(now, None)))
+        answer = answer.model_copy(update=_said(now, None))
+        _remember(spec, settings, answer)
         for old in place.iterdir():
             if old.is_dir() and old.name != answer.folder:
                 shutil.rmtree(old)
@@ -295,6 +296,7 @@ def _items(stac: Stac) -> list["pystac.Item"]:
         )
         if client.conforms_to(ConformanceClasses.ITEM_SEARCH):
             found = client.search(
+                method="GET",
                 collections=[stac.collection],
                 bbox=stac.bbox,
                 datetime=f"{_day(stac.start, '..')}/{_day(stac.end, '..')}"

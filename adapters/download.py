@@ -17,6 +17,7 @@ from pathlib import Path, PurePosixPath
 
 import requests
 from requests.adapters import HTTPAdapter
+from urllib3.exceptions import HTTPError
 from urllib3.util import Retry
 
 from adapters.errors import ArchiveError
@@ -104,7 +105,7 @@ def download(
     for attempt in range(1, ATTEMPTS + 1):
         try:
             edition, whole = _attempt(source, url, part, known, http)
-        except requests.RequestException as error:
+        except (requests.RequestException, HTTPError) as error:
             broken = str(error)
         else:
             if edition is None:
@@ -150,9 +151,11 @@ def _attempt(
         if not resumed:
             start = 0
             _beside(part).write_text(json.dumps(asdict(edition)), encoding="utf-8")
-        stated = answer.headers.get("Content-Length")
+        packed = answer.headers.get("Content-Encoding", "identity") != "identity"
+        stated = None if packed else answer.headers.get("Content-Length")
         with part.open("ab" if resumed else "wb") as handle:
-            for piece in answer.iter_content(_PIECE):
+            # What arrived before a connection broke is kept: not so by `iter_content`.
+            while piece := answer.raw.read1(_PIECE, decode_content=True):
                 # Not every server says what kind of thing it sends.
                 if not handle.tell() and is_web_page(piece[:4096]) and not _wants_page(part):
                     raise _refused(*_PAGE, source, part, url, answer)
