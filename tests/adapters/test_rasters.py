@@ -1,5 +1,6 @@
 """Raster sources: pixels in canonical units, nodata told, broken files refused."""
 
+import math
 import os
 from pathlib import Path
 
@@ -61,7 +62,9 @@ def _run(
 def _pixels(settings: Settings, made: Standard, row: int = 0) -> np.ndarray:
     with rasterio.open(settings.data_root / made.table["path"][row]) as source:
         assert source.profile["tiled"]
-        assert source.block_shapes == [(512, 512)]
+        # A side below 512 is one tile, whose sides are multiples of 16.
+        sides = (min(512, math.ceil(side / 16) * 16) for side in source.shape)
+        assert source.block_shapes == [tuple(sides)]
         return source.read(1, masked=True).filled(np.nan)
 
 
