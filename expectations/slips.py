@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 MIN_VALUES = 30
 _MIN_DISTINCT = 5
+# Pairs that are all moved alike tell more than as many values of two samples.
+_MIN_PAIRS = 6
 _QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 _NORMAL_QUARTILES = 1.349
 """Distance of the quartiles of a normal distribution, in standard deviations."""
@@ -234,7 +236,7 @@ def rescaled(
     """
     both = np.isfinite(new) & np.isfinite(old)
     new, old = new[both], old[both]
-    if len(new) < MIN_VALUES or len(np.unique(old)) < _MIN_DISTINCT:
+    if len(new) < _MIN_PAIRS or len(np.unique(old)) < _MIN_PAIRS // 2:
         return None
     slope, offset = _line(old, new)
     size = np.std(new)
@@ -525,7 +527,8 @@ def _rows(
         for r in standard.columns
         if r.name in last.columns and r.name not in keys and r.kind in ("numeric", "categorical")
     ]
-    names = [n for n in names if new[n].dtype in (pl.Float64, pl.String)]
+    kinds = (pl.Float64, pl.String, pl.List)
+    names = [n for n in names if new[n].dtype == last[n].dtype and new[n].dtype in kinds]
     if keys and set(keys) <= set(last.columns):
         met = new.select(*keys, *names).join(
             last.select(*keys, *names).unique(keys), on=keys, suffix="\0"
@@ -535,7 +538,15 @@ def _rows(
         new, old = new.select(names), last.select(names)
     else:
         return {}, {}
-    return tuple({n: _series(part[n]) for n in names} for part in (new, old))
+    pairs = {n: _pair(new[n], old[n]) for n in names}
+    return {n: p[0] for n, p in pairs.items()}, {n: p[1] for n, p in pairs.items()}
+
+
+def _pair(new: pl.Series, old: pl.Series) -> tuple[np.ndarray, np.ndarray]:
+    if isinstance(new.dtype, pl.List):
+        alike = (new.list.len() == old.list.len()).fill_null(value=False)
+        new, old = (part.filter(alike).head(_ARRAYS).explode() for part in (new, old))
+    return _series(new), _series(old)
 
 
 def _series(column: pl.Series) -> np.ndarray:
