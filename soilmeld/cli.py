@@ -91,6 +91,34 @@ def run(settings_file: SettingsFile = None) -> None:
 
 
 @app.command()
+def twin(
+    size: Annotated[
+        str | None, typer.Option(help="tiny, demo or full [default: twin_size of the settings]")
+    ] = None,
+    source: Annotated[
+        list[str] | None, typer.Option(help="Source id; repeat for several [default: all]")
+    ] = None,
+    settings_file: SettingsFile = None,
+) -> None:
+    """Write the raw files of the synthetic twin, for every source without files of yours."""
+    from adapters.twin import SOURCES, write
+
+    settings = load_settings(settings_file)
+    paths = write(settings, source or None, size)
+    mega = sum(path.stat().st_size for path in paths) / 1e6
+    told = {path.relative_to(settings.raw).parts[0] for path in paths}
+    console.print(f"{len(told)} sources, {len(paths)} files, {mega:,.1f} MB in {settings.raw}")
+    if kept := sorted(set(source or SOURCES) - told):
+        console.print(f"left to your files: {', '.join(kept)}")
+    if size not in (None, settings.twin_size):
+        console.print(
+            f"`soilmeld run` writes {settings.twin_size} again unless soilmeld.toml says "
+            f'twin_size = "{size}"',
+            markup=False,
+        )
+
+
+@app.command()
 def sources(settings_file: SettingsFile = None) -> None:
     """List the published sources with origin, rows and licence."""
     _print(_open(settings_file).sources().drop("attribution"), "Published sources")

@@ -123,7 +123,8 @@ def write(
         The twin's files that are in the inbox, sorted.
 
     Raises:
-        SettingsError: An unknown source or size.
+        SettingsError: An unknown source or size, or more than LIMIT or the disk has room for; then
+            nothing is written.
         SpecError: A source's `twin.py` has no writer, or its specification does not allow what that
             writes.
     """
@@ -141,16 +142,21 @@ def write(
             "no such size of the twin", samples=[size], remedy=f"choose one of {', '.join(SIZES)}"
         )
     written: list[Path] = []
-    world: World | None = None
+    to_do: dict[str, tuple[dict[str, object], dict[str, str]]] = {}
     for source in sources:
         recipe = {"size": size, "seed": seed, "code": _code_digest(source)}
         state, own = _state(settings, source, recipe)
         if state == "current":
             written += [settings.raw / source / name for name in own]
-        if state != "stale":
-            continue
-        world = world or _world(size, seed)
-        written += _write_source(settings, source, recipe, world, old=set(own))
+        elif state == "stale":
+            to_do[source] = recipe, own
+    if to_do:
+        from adapters.twin.sizes import require_room
+
+        require_room(to_do, size, settings)
+        world = _world(size, seed)
+        for source, (recipe, own) in to_do.items():
+            written += _write_source(settings, source, recipe, world, old=set(own))
     return sorted(written)
 
 

@@ -29,7 +29,7 @@ PIXELS = {"tiny": 4_200, "demo": 24_000, "full": 900_000}
 SIGNIFICANT_BITS = 12
 """Of a float pixel: a ten-thousandth is more than a map is good for, and zeros pack well."""
 _STEPS = np.array([1.0, 1.2, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0])
-_KEPT = 3  # Grids held at a time; at `full` each holds some hundred megabytes.
+_KEPT = 2  # Grids held at a time; at `full` each holds some hundred megabytes.
 
 
 @dataclass(frozen=True, eq=False)

