@@ -13,7 +13,7 @@ from adapters.twin.planting import Draft, wanted
 from adapters.twin.world import World
 
 _NODATA = 255
-_UNDEFINED = "X9"
+_UNDEFINED = "9"
 _UNDEFINED_IN = "ERODI"
 """The attribute in which some pixels hold a code that no legend explains."""
 
@@ -26,20 +26,18 @@ def write(world: World, folder: Path) -> Draft:
     attributes = esdb(grid.place, grid.soil(0, 30, 2000), grid.soil(30, 100, 2000))
     for layer, column in enumerate(spec.columns):
         name = Path(column.native).stem
-        codes = attributes[name].astype(object)
+        codes = attributes[name][grid.land]
         if name == _UNDEFINED_IN:
-            land = np.argwhere(grid.land)
-            rows = draw.choice(land, wanted(len(land)), replace=False)
-            for at in map(tuple, rows):
+            for at in draw.choice(len(codes), wanted(len(codes)), replace=False):
                 draft.record(
                     layer, column.name, "undefined_code", codes[at], _UNDEFINED, "code_unknown"
                 )
                 codes[at] = _UNDEFINED
         # Numbers of the raster are those of no list: they come as the software met the codes.
-        listed = draw.permutation(np.unique(codes[grid.land].astype(str)))
-        number = {code: value for value, code in enumerate(listed, start=1)}
+        listed, place = np.unique(codes, return_inverse=True)
+        number = draw.permutation(len(listed)) + 1
         pixels = np.full(grid.land.shape, _NODATA, np.uint8)
-        pixels[grid.land] = [number[str(code)] for code in codes[grid.land]]
+        pixels[grid.land] = number[place]
         own = folder / name
         own.mkdir()
         grids.write_geotiff(
@@ -49,9 +47,9 @@ def write(world: World, folder: Path) -> Draft:
         write_dbf(
             own / f"{name}.vat.dbf",
             {
-                "VALUE": list(number.values()),
-                "COUNT": [int((pixels == value).sum()) for value in number.values()],
-                name: [code or "no information" for code in number],
+                "VALUE": number.tolist(),
+                "COUNT": np.bincount(place).tolist(),
+                name: [code or "no information" for code in listed.tolist()],
             },
         )
         (own / f"{name}.vat.cpg").unlink()

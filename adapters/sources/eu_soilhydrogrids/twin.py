@@ -41,6 +41,10 @@ def layers(world: World) -> tuple[Lattice, dict[str, Array]]:
         layer = grid.soil(max(depth - 2.5, 0.0), depth + 2.5, 2017)
         found = hydraulics.hydraulics(layer)
         properties = {name: found[quantity] for name, quantity in _MAPPED.items()}
+        # Fitted where the soil is nearly saturated: it cannot conduct more than saturated soil.
+        properties["hcc_k0"] = np.minimum(
+            properties["hcc_k0"], properties["saturated_conductivity"]
+        )
         for name, head in (
             ("field_capacity", hydraulics.FIELD_CAPACITY_CM),
             ("wilting_point", hydraulics.WILTING_POINT_CM),
