@@ -20,7 +20,7 @@ from adapters.standardise import Standard, standardise
 from adapters.store import Store
 from adapters.twin import erosion
 from adapters.twin.europe import LAND_COVERS, Europe
-from adapters.twin.grids import write_geotiff
+from adapters.twin.grids import write_binary_grid, write_geotiff
 from adapters.twin.world import Lattice, World
 from adapters.units import conversion
 
@@ -436,7 +436,10 @@ def test_a_file_of_eleven_months_is_refused(made: Made, own: Settings) -> None:
 
 def test_history_on_the_grid_of_the_other_layers_is_refused(made: Made, own: Settings) -> None:
     folder = _inbox(made, own, "historical_erosion", "erosion_1*", "erosion_2*", "*months*")
-    shutil.copy(made.settings.raw / "c_factor" / "C_factor.tif", folder / "erosion_decade_1860.tif")
+    shutil.copy(
+        made.settings.raw / "c_factor" / "EU_CFactor_final_V7.tif",
+        folder / "erosion_decade_1860.tif",
+    )
     with pytest.raises(ReadError, match="CRS"):
         _standard("historical_erosion", own)
 
@@ -553,9 +556,23 @@ def test_loss_is_negative_and_deposition_positive_in_the_flux_alone(made: Made) 
 
 
 def test_the_finer_flux_is_a_layer_of_its_own(made: Made) -> None:
-    assert (made.settings.raw / "watem_sedem" / "watem_100m" / "hdr.adf").is_file()
     coarse, fine = (made.pixels("watem_sedem", f"net_soil_flux{n}") for n in ("", "_25m"))
     assert np.nansum(coarse) == pytest.approx(np.nansum(fine), rel=1e-3)
+
+
+def test_the_flux_may_come_as_a_binary_grid(made: Made, own: Settings) -> None:
+    folder = _inbox(made, own, "watem_sedem", "WaTEM_25m_*", "sediment_*")
+    path = folder / "WATEM_Code_Mean_t_ha_yr_100m.tif"
+    with rasterio.open(path) as layer:
+        pixels, place = layer.read(1, masked=True).filled(np.nan), layer.transform
+    path.unlink()
+    write_binary_grid(folder / "watem_100m", pixels, place.c, place.f, place.a)
+    standard = _standard("watem_sedem", own)
+    row = standard.table.row(0, named=True)
+    assert "watem_100m" in row["row_ref"]
+    with rasterio.open(own.data_root / row["path"]) as layer:
+        np.testing.assert_array_equal(layer.read(1), pixels)
+    assert standard.parts == ()
 
 
 def test_sediment_stands_on_catchments_of_its_own(made: Made) -> None:
@@ -617,12 +634,20 @@ def test_a_station_whose_coordinates_are_swapped_keeps_no_position(made: Made) -
 def test_no_data_of_landslides_is_no_class(made: Made, own: Settings) -> None:
     kinds = made.pixels("elsus_v2", "landslide_susceptibility")
     assert set(np.unique(kinds[np.isfinite(kinds)])) == {1, 2, 3, 4, 5}
-    folder = _inbox(made, own, "elsus_v2")
-    with rasterio.open(folder / "elsus_v2.tif") as layer:
-        assert (layer.read(1) == 0).any()
-        assert layer.nodata is None
-    _rewrite(folder / "elsus_v2.tif", lambda b: np.where(b == 5, 6, b))
+    path = _inbox(made, own, "elsus_v2") / "elsus_v2.asc"
+    text = path.read_text()
+    assert "NODATA" not in text.upper()
+    assert " 0 " in text
+    header, pixels = text.split("\n", 5)[:5], text.split("\n", 5)[5]
+    path.write_text("\n".join([*header, pixels.replace("5", "6")]))
     with pytest.raises(CodebookError, match="elsus_class"):
+        _standard("elsus_v2", own)
+
+
+def test_landslides_in_another_projection_are_refused(made: Made, own: Settings) -> None:
+    folder = _inbox(made, own, "elsus_v2")
+    (folder / "elsus_v2.prj").write_text(rasterio.crs.CRS.from_epsg(3034).to_wkt())
+    with pytest.raises(ReadError, match="CRS"):
         _standard("elsus_v2", own)
 
 
@@ -631,13 +656,13 @@ def test_cover_crops_are_hundredths_of_a_percent(made: Made, own: Settings) -> N
         np.array([1234.0])
     ) == pytest.approx([12.34])
     folder = _inbox(made, own, "cover_crops")
-    with rasterio.open(folder / "cover_crops_median.tif") as layer:
+    with rasterio.open(folder / "CC_Median.tif") as layer:
         assert layer.dtypes == ("uint16",)
 
     def one(bands: np.ndarray) -> np.ndarray:
         return np.where(bands < 10_001, 1234, bands)
 
-    _rewrite(folder / "cover_crops_median.tif", one)
+    _rewrite(folder / "CC_Median.tif", one)
     row = _standard("cover_crops", own).table.row(0, named=True)
     assert row["mean"] == pytest.approx(12.34)
     assert row["unit"] == "percent"

@@ -10,7 +10,7 @@ from adapters.twin.world import World
 
 
 def write(world: World, folder: Path) -> Draft:
-    """C_factor.tif, with shifted decimals."""
+    """EU_CFactor_final_V7.tif, with shifted decimals."""
     spec, lattice = load_spec("c_factor"), world.grid("EPSG:3035", 100)
     factor = erosion.cover_management(lattice.place)
     faults = {"c_factor": "shifted_decimal"}

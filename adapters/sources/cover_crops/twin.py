@@ -10,7 +10,7 @@ from adapters.twin.world import World
 
 
 def write(world: World, folder: Path) -> Draft:
-    """cover_crops_median.tif, _sd, _p05 and _p95; shifted decimals in the first."""
+    """CC_Median.tif, CC_SD.tif, CC_P05.tif and CC_P95.tif; shifted decimals in the first."""
     spec, lattice = load_spec("cover_crops"), world.grid("EPSG:3035", 100)
     # 5 % and 95 % of a normal distribution lie 1.645 standard deviations off.
     layers = {

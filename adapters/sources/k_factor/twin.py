@@ -12,7 +12,7 @@ from adapters.twin.world import World
 
 
 def write(world: World, folder: Path) -> Draft:
-    """K_new_crop.tif, Kst.tif and stoniness.tif; shifted decimals in the first."""
+    """K_new_crop.tif, Kst_EU28.tif and stoniness.tif; shifted decimals in the first."""
     spec, lattice = load_spec("k_factor"), world.grid("EPSG:3035", 500)
     layer = lattice.soil()
     bare, stones = erosion.soil_erodibility(layer), erosion.stone_factor(layer)

@@ -1,4 +1,4 @@
-"""Net flux as an ESRI grid and country by country, and sediment by catchment; loss is negative."""
+"""Net flux as one map and country by country, and sediment by catchment; loss is negative."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ CATCHMENT_CELLS = 6
 
 
 def write(world: World, folder: Path) -> None:
-    """The grid watem_100m, WaTEM_25m_<country>.tif and sediment_catchments.shp."""
+    """WATEM_Code_Mean_t_ha_yr_100m.tif, WaTEM_25m_<country>.tif and sediment_catchments.shp."""
     spec = load_spec("watem_sedem")
     main = spec.pieces[0]
     for column, cell in (("net_soil_flux_25m", 25), ("net_soil_flux", 100)):
