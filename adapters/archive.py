@@ -60,6 +60,8 @@ _MAGIC: dict[str, tuple[bytes, ...]] = {
     ".shp": (b"\x00\x00\x27\x0a",),
     ".nc": (b"CDF", b"\x89HDF"),
     ".gpkg": (b"SQLite format 3\0",),
+    ".mdb": (b"\0\1\0\0Standard Jet DB", b"\0\1\0\0Standard ACE DB"),
+    ".accdb": (b"\0\1\0\0Standard ACE DB",),
     ".dbf": tuple(bytes([b]) for b in (0x02, 0x03, 0x30, 0x31, 0x43, 0x63, 0x83, 0x8B, 0xCB, 0xF5)),
 }
 _TEXT = (".csv", ".txt", ".asc", ".tsv")

@@ -130,7 +130,19 @@ class Poll(_Model):
 class Read(_Model):
     """How one native table, layer set or vector layer is read."""
 
-    reader: Literal["csv", "xlsx", "xls", "dbf", "vector", "raster", "netcdf", "package"]
+    reader: Literal[
+        "csv",
+        "xlsx",
+        "xls",
+        "dbf",
+        "mdb",
+        "rdata",
+        "avl",
+        "vector",
+        "raster",
+        "netcdf",
+        "package",
+    ]
     encoding: str = "utf-8"
     delimiter: str = ","
     decimal: Literal[".", ","] = "."
@@ -144,6 +156,9 @@ class Read(_Model):
         "after the last filled cell at or left of it, and by its header alone left of all blocks.",
     )
     layer: str | None = Field(None, description="Layer of a multi-layer vector file.")
+    object: str | None = Field(
+        None, description="Table of an Access database, or data frame of an R data file."
+    )
     crs: str | None = Field(
         None, description="CRS that the files do not state, as anything PROJ understands."
     )
@@ -200,6 +215,11 @@ class Table(_Model):
         default_factory=dict,
         description="Name of an edition or format -> patterns of its files, where the publisher "
         "offers several of one table: files of two editions are refused together.",
+    )
+    alternatives: dict[str, Read] = Field(
+        default_factory=dict,
+        description="Pattern of files -> how they are read, where not as `read` says: the same "
+        "table in another format.",
     )
     time: Time | None = Field(
         None, description="When the rows of this table hold, where it is not the source's time."

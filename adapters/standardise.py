@@ -18,7 +18,7 @@ from adapters.columns import ColumnRecord, Parsed, match_headers, parse_table
 from adapters.correcting import correct_table
 from adapters.errors import ReadError, SoilmeldError, SpecError, refuse
 from adapters.place import locate, sink, when
-from adapters.readers import NativeTable, read_table, table_files
+from adapters.readers import NativeTable, as_read, read_table, table_files
 from adapters.rules import FLAGS_SCHEMA, depth_order, no_flags, repeated_rows, texture_sum
 from adapters.settings import Settings
 from adapters.spec import Read, SourceSpec, Table
@@ -265,7 +265,7 @@ def _parse(spec: SourceSpec, name: str, raw: RawVersion, folder: Path) -> Parsed
     for file in files:
         try:
             native = read_table(spec, name, folder, file)
-            _require_crs(spec, name, native)
+            _require_crs(as_read(spec, name, file), name, native)
             if raw.origin != "synthetic":
                 native, corrected = correct_table(spec, name, native)
                 flags.append(corrected)
@@ -275,7 +275,10 @@ def _parse(spec: SourceSpec, name: str, raw: RawVersion, folder: Path) -> Parsed
     if not natives:
         absent = spec.tables[name].model_copy(update={"read": Read(reader="csv")})
         natives = [_no_rows(spec, name, absent)]
-    parts = [parse_table(spec, name, native) for native in natives]
+    parts = [
+        parse_table(as_read(spec, name, native.place.split("!")[0]), name, native)
+        for native in natives
+    ]
     return Parsed(
         pl.concat([p.table for p in parts]),
         pl.concat([*flags, *(p.flags for p in parts)]),

@@ -140,8 +140,9 @@ def read_table(spec: SourceSpec, name: str, folder: Path, file: str) -> NativeTa
     Raises:
         ReadError: The file is empty, broken, of another format or encoding, or has no such sheet.
     """
-    from adapters.readers import package, table, vector, wide
+    from adapters.readers import database, legend, package, r_objects, table, vector, wide
 
+    spec = as_read(spec, name, file)
     path, read = folder / file, spec.tables[name].read
     if path.stat().st_size == 0:
         raise ReadError(
@@ -154,6 +155,9 @@ def read_table(spec: SourceSpec, name: str, folder: Path, file: str) -> NativeTa
         "xlsx": table.read_workbook,
         "xls": table.read_workbook,
         "dbf": vector.read_vector,
+        "mdb": database.read_access,
+        "rdata": r_objects.read_r,
+        "avl": legend.read_legend,
         "vector": vector.read_vector,
         "package": package.read_package,
     }
@@ -170,6 +174,16 @@ def read_table(spec: SourceSpec, name: str, folder: Path, file: str) -> NativeTa
             "a header and no rows", source=spec.id, file=native.place, remedy="fetch the file again"
         )
     return native
+
+
+def as_read(spec: SourceSpec, name: str, file: str) -> SourceSpec:
+    """The specification as it is for one file of a table, which may have a format of its own."""
+    table = spec.tables[name]
+    for pattern, read in table.alternatives.items():
+        if fits(file, [pattern]):
+            own = table.model_copy(update={"read": read, "alternatives": {}})
+            return spec.model_copy(update={"tables": {**spec.tables, name: own}})
+    return spec
 
 
 @functools.lru_cache(maxsize=65_536)
