@@ -267,11 +267,10 @@ def exchanged(new: dict[str, np.ndarray], old: dict[str, np.ndarray]) -> dict[st
         if name not in old or _same(values, old[name]) > 0.5:
             continue
         for other, before in old.items():
-            if (
-                other != name
-                and before.dtype.kind == values.dtype.kind
-                and (len(set(before.tolist())) >= _MIN_DISTINCT and _same(values, before) >= 0.95)
-            ):
+            alike = (before.dtype.kind, before.shape) == (values.dtype.kind, values.shape)
+            if other == name or not alike or len(set(before.tolist())) < _MIN_DISTINCT:
+                continue
+            if _same(values, before) >= 0.95:
                 found[name] = other
                 break
     return found
