@@ -466,6 +466,23 @@ def test_one_copy_of_the_groundwater_maps_is_read(made: Made) -> None:
     assert unused(spec, made.settings) == []
 
 
+def test_legends_say_what_codes_mean(
+    made: Made, user: Callable[..., tuple[Settings, Standard]]
+) -> None:
+    table = made.standards["groundwater_resources"].table
+    said = dict(table.select("aquifer_type", "aquifer_type_label").unique().rows())
+    assert said["1"] == "Porous aquifer"
+    assert None not in said.values()
+    saline = made.standards["groundwater_resources__saline"].table
+    assert saline["saline_intrusion_label"].unique().to_list() == [
+        "Intrusion of sea water (Étendue salée)"
+    ]
+
+    _, without = user("groundwater_resources", lambda f: (f / "Theme1.avl").unlink())
+    assert without.table["aquifer_type"].to_list() == table["aquifer_type"].to_list()
+    assert without.table["aquifer_type_label"].null_count() == table.height
+
+
 def test_springs_and_contours_join_no_sample() -> None:
     joins = {
         p.id.partition("__")[2]: p.fuse.join for p in load_spec("groundwater_resources").pieces
