@@ -13,7 +13,7 @@ from rasterio.transform import from_origin
 from adapters import twin
 from adapters.archive import ingest
 from adapters.columns import canonical_unit, column_range, convert
-from adapters.errors import CodebookError, ReadError, UnitError
+from adapters.errors import CodebookError, ReadError, SoilmeldError, UnitError
 from adapters.settings import Settings
 from adapters.spec import Column, SourceSpec, load_spec
 from adapters.standardise import Standard, standardise
@@ -379,7 +379,7 @@ def test_projections_name_their_scenario_and_their_year(made: Made) -> None:
     ],
 )
 def test_other_land_has_no_value(source: str, here, made: Made) -> None:  # noqa: ANN001
-    for column in load_spec(source).columns:
+    for column in load_spec(source).pieces[0].columns:
         lattice, _ = made.fields[source, column.name]
         pixels = made.pixels(source, column.name)
         assert np.isnan(pixels[..., ~here(lattice.place)]).all()
@@ -394,12 +394,33 @@ def test_little_burned(made: Made) -> None:
     assert (np.nanmean(loss, axis=(1, 2))[:-1] > np.nanmean(loss, axis=(1, 2))[1:]).all()
 
 
-def test_the_frames_beside_the_maps_disturb_nothing(made: Made, own: Settings) -> None:
-    folder = _inbox(made, own, "post_fire_erosion")
-    (folder / "post_fire_year_1.RData").write_bytes(b"RDX3\n")
+def test_the_frame_of_r_says_what_the_maps_say(made: Made) -> None:
+    (cells,) = made.standards["post_fire_erosion"].parts
+    assert cells.spec.fuse.join == "none"
+    layers = _layers(made, "post_fire_erosion", "post_fire_soil_loss")
+    _, _, west, _, _, north = layers[0][0]["transform"]
+    size = layers[0][0]["transform"][0]
+    row = np.floor((north - cells.table["northing"].to_numpy()) / size).astype(int)
+    column = np.floor((cells.table["easting"].to_numpy() - west) / size).astype(int)
+    said = np.array(cells.table["post_fire_soil_loss_cell"].to_list())
+    assert len(said) == np.isfinite(layers[0][1]).sum() > 0
+    for year, (_, pixels) in enumerate(layers):
+        np.testing.assert_allclose(said[:, year], pixels[row, column], rtol=ROUNDING, atol=1e-4)
+    assert cells.table["longitude"].null_count() == 0
+
+
+def test_a_frame_of_r_that_is_cut_off_is_refused(made: Made, own: Settings) -> None:
+    path = _inbox(made, own, "post_fire_erosion") / "post_fire.RData"
+    path.write_bytes(path.read_bytes()[:-200])
+    with pytest.raises(SoilmeldError, match=r"(?s)post_fire\.RData|cut"):
+        _standard("post_fire_erosion", own)
+
+
+def test_the_maps_of_burned_land_may_come_without_the_frame(made: Made, own: Settings) -> None:
+    _inbox(made, own, "post_fire_erosion", "*.RData")
     standard = _standard("post_fire_erosion", own)
     assert standard.table.height == 5
-    assert standard.flags.is_empty()
+    assert standard.parts == ()
 
 
 def test_history_is_in_degrees_and_adds_up(made: Made) -> None:
