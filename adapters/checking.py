@@ -20,7 +20,7 @@ from adapters.corrections import CORRECTIONS_FILE
 from adapters.errors import CodebookError, ReadError, SoilmeldError, collected
 from adapters.readers import NativeTable, matching, read_table
 from adapters.settings import Settings
-from adapters.spec import SourceSpec, load_spec, source_ids
+from adapters.spec import SourceSpec, Table, load_spec, source_ids
 from adapters.unpack import has_zips, lay_out
 
 if TYPE_CHECKING:
@@ -28,7 +28,10 @@ if TYPE_CHECKING:
 
 # Endings that files of a reader have; a reader that is not named takes any.
 _ENDINGS = {
-    "csv": (".csv", ".txt", ".tsv", ".dat", ".avl"),
+    "csv": (".csv", ".txt", ".tsv", ".dat"),
+    "avl": (".avl",),
+    "mdb": (".mdb", ".accdb"),
+    "rdata": (".rdata", ".rda", ".rds"),
     "xlsx": (".xlsx", ".xlsm"),
     "xls": (".xls",),
     "dbf": (".dbf",),
@@ -280,7 +283,7 @@ def _meant(spec: SourceSpec, name: str, path: Path, findings: list[Finding]) -> 
     able = [
         table
         for table, t in spec.tables.items()
-        if t.compose != "keep" and suffix in _ENDINGS.get(t.read.reader, (suffix,))
+        if t.compose != "keep" and suffix in _endings(t, suffix)
     ]
     patterns = [p for t in spec.tables.values() for p in t.files]
     others = better_fit(spec, path)
@@ -372,6 +375,12 @@ def _from_errors(
         )
 
 
+def _endings(table: Table, unknown: str = "") -> tuple[str, ...]:
+    """Endings of the files that a table is read from; `unknown` for a reader of any."""
+    reads = [table.read, *table.alternatives.values()]
+    return tuple(e for read in reads for e in _ENDINGS.get(read.reader, (unknown,)))
+
+
 def _fit(spec: SourceSpec, path: Path, read: dict[str, NativeTable | None]) -> float:
     """Share of the headers of the best fitting table of a source that a file has."""
     return max((_table_fit(spec, table, path, read) for table in spec.tables), default=0.0)
@@ -381,7 +390,7 @@ def _table_fit(
     spec: SourceSpec, name: str, path: Path, read: dict[str, NativeTable | None]
 ) -> float:
     table = spec.tables[name]
-    if path.suffix.lower() not in _ENDINGS.get(table.read.reader, ()) or table.compose == "keep":
+    if path.suffix.lower() not in _endings(table) or table.compose == "keep":
         return 0.0
     if table.read.reader in ("raster", "netcdf"):
         natives = [n for c in spec.columns if c.table == name for n in c.natives]

@@ -6,7 +6,7 @@ plausible ranges. Never here: opening files; anything that needs a second column
 
 import dataclasses
 import difflib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -36,6 +36,10 @@ _OF = " of "
 _YES, _NO = ("1", "true", "t", "yes", "y"), ("0", "false", "f", "no", "n")
 # Typed dates of workbooks and dbf tables arrive as this text, whatever date_format says.
 _TYPED_DATE = r"^\d{4}-\d{2}-\d{2}(?:[ T].*)?$"
+
+
+Limits = Mapping[str, Mapping[str, float]]
+"""Canonical column of limits -> header, as it is compared -> limit in the canonical unit."""
 
 
 @dataclass(frozen=True)
@@ -120,13 +124,16 @@ def record(spec: SourceSpec, column: Column, by: Conversion | None) -> ColumnRec
     )
 
 
-def parse_table(spec: SourceSpec, name: str, native: NativeTable) -> Parsed:
+def parse_table(
+    spec: SourceSpec, name: str, native: NativeTable, limits: Limits | None = None
+) -> Parsed:
     """Bring one native table to canonical columns.
 
     Args:
         spec: The source.
         name: Id of the native table.
         native: Its cells.
+        limits: Limits of quantification in canonical units, for columns that name them.
 
     Raises:
         ReadError: A header is missing, unknown or doubled, or a text is no number or date.
@@ -161,6 +168,9 @@ def parse_table(spec: SourceSpec, name: str, native: NativeTable) -> Parsed:
         try:
             by = _conversion_of(spec, table, column, native, elements, flags)
             values = _parsed(spec, column, native, places[column.name], elements, by, flags)
+            if column.limits:
+                known = (limits or {}).get(column.limits, {})
+                values = _quantified(column, native, places[column.name], values, known, flags)
         except SoilmeldError as error:
             refuse(error, ("columns", column.name))
             nothing = pl.Series([None] * len(native.rows), dtype=_DTYPES[column.kind])
@@ -195,6 +205,38 @@ def _parsed(
         values += [value.slice(i * len(native.rows), len(native.rows)) for i in range(len(some))]
         flags.append(_in_detail(flagged) if len(elements) > 1 else flagged)
     return values
+
+
+def _quantified(
+    column: Column,
+    native: NativeTable,
+    at: Sequence[str | None],
+    values: Sequence[pl.Series],
+    limits: Mapping[str, float],
+    flags: list[pl.DataFrame],
+) -> list[pl.Series]:
+    """Values without the zeros that stand for less than a limit of quantification."""
+    kept = []
+    for place, value in zip(at, values, strict=True):
+        header = None if place is None else native.headers[int(place)]
+        limit = None if header is None else limits.get(plain_header(header))
+        zero = (value == 0).fill_null(False)
+        if limit is None or not zero.any():
+            kept.append(value)
+            continue
+        count = int(zero.sum())
+        flags.append(
+            _flags(
+                native.row_refs.filter(zero),
+                column,
+                "below_detection",
+                native.text(str(place)).filter(zero),
+                pl.Series([limit] * count, dtype=pl.Float64),
+                f"{header}: a zero, and the limit of quantification is {limit:g}",
+            )
+        )
+        kept.append(value.set(zero, None))
+    return kept
 
 
 def _block(

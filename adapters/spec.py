@@ -197,12 +197,13 @@ class Table(_Model):
     )
     required: bool = True
     read: Read
-    compose: Literal["rows", "append", "join", "mean", "curve", "keep"] = Field(
+    compose: Literal["rows", "append", "join", "mean", "curve", "limits", "keep"] = Field(
         "rows",
         description="rows: the base table; append: more rows; join: columns joined by `on`; mean: "
         "several rows for each key (scans, replicates), their numbers averaged, then joined; "
-        "curve: several rows for each key, packed as arrays ordered by `order_by`; keep: archived, "
-        "and read by people alone.",
+        "curve: several rows for each key, packed as arrays ordered by `order_by`; limits: one row "
+        "for each native column of other tables, named by `on`, with its limit of quantification; "
+        "keep: archived, and read by people alone.",
     )
     on: tuple[str, ...] = Field(
         (), description="Canonical columns that a join or curve matches on."
@@ -227,7 +228,7 @@ class Table(_Model):
 
     @model_validator(mode="after")
     def _keys_given(self) -> "Table":
-        if self.compose in ("join", "mean", "curve") and not self.on:
+        if self.compose in ("join", "mean", "curve", "limits") and not self.on:
             raise ValueError(f"compose: {self.compose} needs `on`")
         if self.compose == "curve" and not self.order_by:
             raise ValueError("compose: curve needs `order_by`")
@@ -397,6 +398,11 @@ class Column(_Model):
         (), description="Texts that mean missing in this column alone."
     )
     detection_limit: float | None = Field(None, description="In the native unit.")
+    limits: str | None = Field(
+        None,
+        description="Canonical column of a table that composes `limits`: a zero under a header "
+        "that it lists is below that limit.",
+    )
     minimum: float | None = Field(None, description="Plausible range, in the native unit.")
     maximum: float | None = None
     max_difference: float | None = Field(
@@ -636,6 +642,9 @@ class SourceSpec(_Model):
         of_pixels = [c.name for c in self.columns if c.clip_below is not None or c.background]
         if of_pixels and not self.is_raster:
             raise ValueError(f"`clip_below` and `background` are of layers: {of_pixels}")
+        listed = {c.name for c in self.columns if self.tables[c.table].compose == "limits"}
+        if stray := [c.name for c in self.columns if c.limits and c.limits not in listed]:
+            raise ValueError(f"`limits` of {stray} name no column of a table that composes limits")
         if not self.is_raster and sum(t.compose == "rows" for t in self.tables.values()) != 1:
             raise ValueError("exactly one table composes `rows`")
         return self
@@ -735,10 +744,12 @@ class SourceSpec(_Model):
 
 
 def expand_braces(pattern: str) -> list[str]:
-    """Expand every `{a..b}` or `{a..b..step}` of a pattern, zero-padded as `a` is.
+    """Expand every `{a..b}` or `{a..b..step}` of a pattern, zero-padded as `a` is, and `{a,b,c}`.
 
     >>> expand_braces("T{01..03}.asc")
     ['T01.asc', 'T02.asc', 'T03.asc']
+    >>> expand_braces("R {May,June}.tif")
+    ['R May.tif', 'R June.tif']
     >>> expand_braces("{400..401..0.5}")
     ['400', '400.5', '401']
     >>> expand_braces("OC")
@@ -749,13 +760,17 @@ def expand_braces(pattern: str) -> list[str]:
 
 @functools.lru_cache(maxsize=4096)
 def _expanded(pattern: str) -> tuple[str, ...]:
-    found = re.search(r"\{(-?[\d.]+?)\.\.(-?[\d.]+?)(?:\.\.([\d.]+?))?\}", pattern)
+    numbers = r"\{(-?[\d.]+?)\.\.(-?[\d.]+?)(?:\.\.([\d.]+?))?\}"
+    found = re.search(numbers + r"|\{([^{},]+(?:,[^{},]+)+)\}", pattern)
     if not found:
         return (pattern,)
-    first, last, step = Decimal(found[1]), Decimal(found[2]), Decimal(found[3] or 1)
-    width = len(found[1]) if found[1].startswith("0") and found[1].isdigit() else 0
-    count = int((last - first) / step) + 1
-    values = [format((first + i * step).normalize(), "f").zfill(width) for i in range(count)]
+    if found[4]:
+        values = found[4].split(",")
+    else:
+        first, last, step = Decimal(found[1]), Decimal(found[2]), Decimal(found[3] or 1)
+        width = len(found[1]) if found[1].startswith("0") and found[1].isdigit() else 0
+        count = int((last - first) / step) + 1
+        values = [format((first + i * step).normalize(), "f").zfill(width) for i in range(count)]
     before = pattern[: found.start()]
     behind = _expanded(pattern[found.end() :])
     return tuple(before + value + rest for value in values for rest in behind)

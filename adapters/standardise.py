@@ -18,7 +18,7 @@ from adapters.columns import ColumnRecord, Parsed, match_headers, parse_table
 from adapters.correcting import correct_table
 from adapters.errors import ReadError, SoilmeldError, SpecError, refuse
 from adapters.place import locate, sink, when
-from adapters.readers import NativeTable, as_read, read_table, table_files
+from adapters.readers import NativeTable, as_read, plain_header, read_table, table_files
 from adapters.rules import FLAGS_SCHEMA, depth_order, no_flags, repeated_rows, texture_sum
 from adapters.settings import Settings
 from adapters.spec import Read, SourceSpec, Table
@@ -106,10 +106,11 @@ def _standardise(spec: SourceSpec, raw: RawVersion, settings: Settings) -> Stand
         table, flags, columns = standardise_layers(spec, raw, version, settings)
         return Standard(spec, raw, version, table, flags, columns)
     folder = raw.open(settings)
+    limits = _limits(spec, raw, folder)
     parsed = {
-        name: _parse(spec, name, raw, folder)
+        name: _parse(spec, name, raw, folder, limits)
         for name, table in spec.tables.items()
-        if table.compose != "keep"
+        if table.compose not in ("keep", "limits")
     }
     table, flags = _composed(spec, parsed)
     records = {c.name: c for name in reversed(parsed) for c in reversed(parsed[name].records)}
@@ -254,7 +255,39 @@ def _texts(spec: SourceSpec, name: str, native: NativeTable) -> pl.DataFrame:
     ).with_columns(native.rows.alias("__row"))
 
 
-def _parse(spec: SourceSpec, name: str, raw: RawVersion, folder: Path) -> Parsed:
+def _limits(spec: SourceSpec, raw: RawVersion, folder: Path) -> dict[str, dict[str, float]]:
+    """Limits of quantification by the header that they are of, for each column that lists some."""
+    found: dict[str, dict[str, float]] = {}
+    for name, table in spec.tables.items():
+        if table.compose != "limits":
+            continue
+        part = _parse(spec, name, raw, folder, {})
+        _require_single(spec, name, part.table, list(table.on))
+        doubted = part.flags.filter(pl.col("flag") != "missing")
+        if doubted.height:
+            refuse(
+                ReadError(
+                    "limits that are no plausible numbers",
+                    source=spec.id,
+                    file=str(doubted["row_ref"][0]),
+                    samples=doubted["raw"].head(5),
+                    remedy=f"correct the unit of the limits of table {name} in columns.csv",
+                ),
+                ("tables", name),
+            )
+        for column in (c for c in spec.columns if c.table == name and c.kind == "numeric"):
+            rows = part.table.select(table.on[0], column.name).drop_nulls().rows()
+            found[column.name] = {plain_header(header): limit for header, limit in rows}
+    return found
+
+
+def _parse(
+    spec: SourceSpec,
+    name: str,
+    raw: RawVersion,
+    folder: Path,
+    limits: dict[str, dict[str, float]],
+) -> Parsed:
     """All files of one native table, one below the other."""
     natives, flags = [], [no_flags()]
     try:
@@ -276,7 +309,7 @@ def _parse(spec: SourceSpec, name: str, raw: RawVersion, folder: Path) -> Parsed
         absent = spec.tables[name].model_copy(update={"read": Read(reader="csv")})
         natives = [_no_rows(spec, name, absent)]
     parts = [
-        parse_table(as_read(spec, name, native.place.split("!")[0]), name, native)
+        parse_table(as_read(spec, name, native.place.split("!")[0]), name, native, limits)
         for native in natives
     ]
     return Parsed(
