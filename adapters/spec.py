@@ -370,8 +370,9 @@ class Column(_Model):
     name: str = Field(pattern=_NAME, description="Canonical name; spelled out.")
     table: str = Field(description="Native table it stands in.")
     native: str = Field(
-        description="Header, or for rasters `file[#band or variable]`; `{a..b..step}`: an array; "
-        "`*`: an array of all columns of the table but its keys, in file order."
+        description="Header, or for rasters `file[#band or variable]`; `{a..b..step}` or "
+        "`{a,b,c}`: an array; `*`: an array of all columns of the table but its keys, in file "
+        "order."
     )
     aliases: tuple[str, ...] = Field((), description="Other spellings of the header.")
     kind: Literal["numeric", "categorical", "text", "date", "boolean"]

@@ -268,9 +268,9 @@ def test_both_years_of_the_loss_are_kept_under_their_period(made: Made) -> None:
 
 
 def test_months_of_erosivity_add_up_to_the_year_and_never_convert_to_it(made: Made) -> None:
-    for column in ("rainfall_erosivity_monthly",):
-        months = made.pixels("r_factor", column)
-        assert months.shape[0] == 12
+    assert (made.settings.raw / "r_factor" / "R-factor December.tif").is_file()
+    months = made.pixels("r_factor", "rainfall_erosivity_monthly")
+    assert months.shape[0] == 12
     year = made.pixels("r_factor", "rainfall_erosivity")
     known = np.isfinite(year)
     np.testing.assert_allclose(months.sum(axis=0)[known], year[known], rtol=2 * ROUNDING)
@@ -282,6 +282,20 @@ def test_months_of_erosivity_add_up_to_the_year_and_never_convert_to_it(made: Ma
     wrong = spec.column("rainfall_erosivity_monthly").model_copy(update={"unit": yearly})
     with pytest.raises(UnitError, match="rainfall_erosivity_monthly"):
         convert(spec, wrong)
+
+
+def test_months_are_in_the_order_of_the_year_under_either_name(made: Made, own: Settings) -> None:
+    folder = _inbox(made, own, "r_factor")
+    names = load_spec("r_factor").column("rainfall_erosivity_monthly").natives
+    for month, name in enumerate(names, start=1):
+        (folder / name).rename(folder / f"Rf_month_{month:02d}.tif")
+    said = [
+        standard.table.filter(column="rainfall_erosivity_monthly")["mean"].to_list()
+        for standard in (made.standards["r_factor"], _standard("r_factor", own))
+    ]
+    assert said[0] == said[1]
+    # More erosive rain in summer.
+    assert min(said[0][5:8]) > max(said[0][:2])
 
 
 def test_erodibility_in_another_unit_is_refused_as_a_whole(made: Made, own: Settings) -> None:

@@ -12,7 +12,7 @@ from adapters.twin.world import World
 
 
 def write(world: World, folder: Path) -> Draft:
-    """Rf_gp1.tif and twelve monthly maps; shifted decimals in the former."""
+    """Rf_gp1.tif and twelve monthly maps, named by month; shifted decimals in the former."""
     spec, lattice = load_spec("r_factor"), world.grid("EPSG:3035", 500)
     yearly = np.where(lattice.land, erosion.rainfall_erosivity(lattice.place), np.nan)
     monthly = yearly * erosion.monthly_shares(lattice.place)
