@@ -374,6 +374,18 @@ def test_fractions_are_a_whole(made: Made) -> None:
         np.testing.assert_allclose(whole[np.isfinite(whole)], 100)
 
 
+def test_fractions_that_are_no_whole_are_flagged(
+    user: Callable[..., tuple[Settings, Standard]],
+) -> None:
+    """The clay of another layer in place of the sand."""
+    _, standard = user(
+        "esdb_derived_data",
+        lambda f: shutil.copy(f / "STU_EU_T_CLAY.rst", f / "STU_EU_T_SAND.rst"),
+    )
+    assert _counts(standard, "sand_topsoil", "texture_sum") > 0
+    assert not validate(standard).success
+
+
 # --- polygons ----------------------------------------------------------------
 
 
