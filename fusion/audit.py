@@ -41,6 +41,7 @@ def audit(fused_dir: Path, truth_dir: Path) -> dict:
         of codes that are the true ones);
         `positions`: distance from the true place in m; `regions`: share of NUTS 2 codes that are
         right; `faults`: for each source and kind of flag: planted, flagged, recall, false flags;
+        `unseen`: how many faults of each kind were planted that no check of a row can see;
         `summary`.
 
     Raises:
@@ -59,11 +60,14 @@ def audit(fused_dir: Path, truth_dir: Path) -> dict:
     flags = pl.read_parquet(fused_dir / "flags.parquet")
     dictionary = json.loads((fused_dir / "dictionary.json").read_text(encoding="utf-8"))
     features, positions, regions, faults = [], {}, {}, []
+    unseen: dict[str, int] = {}
     pixels = [path.parent for path in sorted(truth_dir.glob("*/pixels.parquet"))]
     for folder in folders:
         source = folder.name
         own = rows.filter(pl.col("source") == source)
         planted = pl.read_parquet(folder / "faults.parquet")
+        for fault, count in planted.filter(pl.col("flag").is_null())["fault"].value_counts().rows():
+            unseen[f"{source}: {fault}"] = count
         of_source = flags.filter(pl.col("source") == source)
         if folder in pixels:
             faults += _faults(source, planted, of_source.with_columns(key="row_ref"))
@@ -105,6 +109,7 @@ def audit(fused_dir: Path, truth_dir: Path) -> dict:
         "positions": positions,
         "regions": regions,
         "faults": faults,
+        "unseen": dict(sorted(unseen.items())),
         "summary": {
             "features_compared": len(features),
             "least_recovered": min(recovered, default=None),
@@ -213,8 +218,10 @@ def _faults(source: str, planted: pl.DataFrame, seen: pl.DataFrame) -> list[dict
     """Recall and false flags of each kind of flag.
 
     A planted fault of a column is found by the flag on that column of that row; one of a whole row,
-    by the flag anywhere in the row. A flag is false where nothing planted asks for it.
+    by the flag anywhere in the row. A flag is false where nothing planted asks for it. Faults
+    without a flag are those that no check of a row can see.
     """
+    planted = planted.drop_nulls("flag")
     asked = planted.select("key", "flag", "column").unique()
     found = seen.select("key", "flag", "column").unique()
     same_row = found.select("key", "flag").unique()

@@ -235,7 +235,10 @@ def validate(joined: Joined, records: list[dict]) -> None:
 
 
 def sentinels(values: pl.Series) -> list[float]:
-    """Missing codes among the values of a numeric feature, each once."""
+    """Missing codes among the values of a numeric feature, each once.
+
+    A number is no code where other values lie close to it on either side.
+    """
     if isinstance(values.dtype, pl.List | pl.Array):
         values = values.drop_nulls().explode()
     if not values.dtype.is_float():
@@ -243,4 +246,10 @@ def sentinels(values: pl.Series) -> list[float]:
     numbers = values.drop_nulls().to_numpy()
     codes = np.array(SENTINELS, dtype=numbers.dtype)
     wrong = ~np.isfinite(numbers) | (np.abs(numbers) > LARGEST) | np.isin(numbers, codes)
-    return [float(v) for v in np.unique(numbers[wrong])[:5]]
+    found = np.unique(numbers[wrong])
+    return [float(v) for v in found if v not in codes or _stands_apart(v, numbers)][:5]
+
+
+def _stands_apart(code: float, numbers: np.ndarray) -> bool:
+    near = numbers[(np.abs(numbers - code) < 0.1 * abs(code)) & (numbers != code)]
+    return not ((near < code).any() and (near > code).any())

@@ -11,7 +11,7 @@ import numpy as np
 from adapters.spec import load_spec
 from adapters.twin.europe import LAND_COVERS
 from adapters.twin.files import Cells, write_csv
-from adapters.twin.planting import Draft, Rows, measure, measure_texture
+from adapters.twin.planting import Draft, Rows, measure, measure_texture, wanted
 from adapters.twin.points import (
     COVER_WORDS,
     LUCAS_BOUNDS,
@@ -125,7 +125,7 @@ def lucas_2018(surveys: Surveys, folder: Path) -> Draft:
     draft.swap_coordinates(draw, cells, "TH_LONG", "TH_LAT", LUCAS_BOUNDS)
     draft.plant(draw, cells["pH_H2O"], "ph_h2o", "shifted_decimal", "out_of_range", slip(10, 10))
     draft.plant(draw, cells["OC"], "organic_carbon", "unit_slip", "out_of_range", slip(1000, 600))
-    _censor(draft, cells)
+    _censor(draft, draw, cells)
     write_csv(folder / "LUCAS-SOIL-2018.csv", cells)
     _add_ons_2018(surveys, sites, folder, draft, index)
     return draft
@@ -138,13 +138,22 @@ _CENSORED = {
 }  # fmt: skip
 
 
-def _censor(draft: Draft, cells: Cells) -> None:
-    """Write values below the published limits as text, in all spellings that occur."""
+def _censor(draft: Draft, draw: np.random.Generator, cells: Cells) -> None:
+    """Write values below the published limits as text, in all spellings that occur.
+
+    A few are written as half the limit, as many tables do: a number like any other.
+    """
     count, spec = 0, load_spec(draft.source)
     for native, column in _CENSORED.items():
         limit = spec.column(column).detection_limit
-        for row, value in enumerate(cells[native]):
-            if value is None or value >= limit:
+        values = cells[native]
+        below = [row for row, value in enumerate(values) if value is not None and value < limit]
+        halved = set(draw.permutation(below)[: wanted(len(below))].tolist() if below[1:] else [])
+        for row in below:
+            value = values[row]
+            if row in halved:
+                draft.record(row, column, "half_detection", value, limit / 2, None)
+                values[row] = limit / 2
                 continue
             written = "<0.0" if native == "P" and "<0.0" not in cells["P"] else _BELOW[count % 3]
             draft.record(row, column, "below_detection", value, written, "below_detection")

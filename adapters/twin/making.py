@@ -11,7 +11,7 @@ import importlib.util
 import json
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from types import ModuleType
@@ -24,7 +24,7 @@ from adapters.spec import SOURCES_DIR
 if TYPE_CHECKING:
     import polars as pl
 
-    from adapters.twin.planting import Draft
+    from adapters.twin.planting import Draft, Fault
     from adapters.twin.world import World
 
 ORIGIN_FILE = ".origin.json"
@@ -106,6 +106,7 @@ def write(
     sources: Sequence[str] | None = None,
     size: str | None = None,
     seed: int | None = None,
+    faults: Mapping[str, Mapping[str, str]] | None = None,
 ) -> list[Path]:
     """Write the raw files of the synthetic Europe, and its truth outside the data root.
 
@@ -118,6 +119,7 @@ def write(
         sources: Ids; all by default.
         size: `tiny`, `demo` or `full`; by default as the settings say.
         seed: By default as the settings say.
+        faults: Source -> faults of whole tables that are asked for; see `adapters.twin.asked`.
 
     Returns:
         The twin's files that are in the inbox, sorted.
@@ -145,6 +147,8 @@ def write(
     to_do: dict[str, tuple[dict[str, object], dict[str, str]]] = {}
     for source in sources:
         recipe = {"size": size, "seed": seed, "code": _code_digest(source)}
+        if faults and source in faults:
+            recipe["faults"] = dict(faults[source])
         state, own = _state(settings, source, recipe)
         if state == "current":
             written += [settings.raw / source / name for name in own]
@@ -203,16 +207,19 @@ def _write_source(
     old: set[str],
 ) -> list[Path]:
     """Make the files aside, then rename each into the inbox; the record comes last."""
+    from adapters.twin.asked import spoil
+
     folder = settings.raw / source
     folder.mkdir(parents=True, exist_ok=True)
     settings.scratch.mkdir(parents=True, exist_ok=True)
     aside = Path(tempfile.mkdtemp(prefix=f"twin-{source}-", dir=settings.scratch))
     try:
         draft = writer(source).write(world, aside)
+        asked = spoil(source, aside, recipe.get("faults", {}))
         files = _present(aside)
         # The truth first: files without their truth could not be audited.
         (settings.truth_root / source).mkdir(parents=True, exist_ok=True)
-        _write_truth(settings, world, draft)
+        _write_truth(settings, world, draft, asked)
         # Old files go before new ones come: at no moment does a file stand here that the record
         # does not list, so an interrupted run is not taken for a user's doing.
         for name in old:
@@ -239,7 +246,10 @@ def _record(path: Path, files: dict[str, str], recipe: dict[str, object]) -> Non
 
 
 def _write_truth(
-    settings: Settings, world: "World", said: "Draft | tuple[Draft, ...] | None"
+    settings: Settings,
+    world: "World",
+    said: "Draft | tuple[Draft, ...] | None",
+    asked: "list[Fault]",
 ) -> None:
     """What is known of the files that were just written, each piece of the source in its folder.
 
@@ -253,8 +263,9 @@ def _write_truth(
     tables = []
     for draft in (said,) if isinstance(said, Draft) else said or ():
         samples = pl.DataFrame({"key": draft.keys, **draft.truth})
+        planted = draft.faults + [fault for fault in asked if fault.source == draft.source]
         names = dict.fromkeys(Fault.__dataclass_fields__, pl.String)
-        faults = pl.DataFrame([asdict(fault) for fault in draft.faults], schema=names)
+        faults = pl.DataFrame([asdict(fault) for fault in planted], schema=names)
         tables += [(draft.source, "samples", samples), (draft.source, "faults", faults)]
     for piece, layers in world.pixels.items():
         rows = world.rows

@@ -28,12 +28,12 @@ class Fault:
 
     Attributes:
         source: Source id.
-        key: Values of the source's key columns, joined by `|`.
+        key: Values of the source's key columns, joined by `|`; `*` for all rows.
         column: Canonical column; None for a fault of the whole row.
         fault: What was done.
         original: What would have been written.
         written: What was written.
-        flag: The flag that must come of it.
+        flag: The flag that must come of it; None where no check of a row can see it.
     """
 
     source: str
@@ -42,7 +42,7 @@ class Fault:
     fault: str
     original: str
     written: str
-    flag: str
+    flag: str | None
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,13 @@ class Draft:
     touched: set[int] = field(default_factory=set)
 
     def record(
-        self, row: int, column: str | None, fault: str, original: object, written: object, flag: str
+        self,
+        row: int,
+        column: str | None,
+        fault: str,
+        original: object,
+        written: object,
+        flag: str | None,
     ) -> None:
         """Put one fault on record."""
         self.faults.append(
@@ -93,7 +99,7 @@ class Draft:
         values: list[object],
         column: str | None,
         fault: str,
-        flag: str,
+        flag: str | None,
         alter: Callable[[object], object | None],
         rows: Iterable[int] | None = None,
     ) -> None:

@@ -68,18 +68,36 @@ def _spots(europe: Europe, name: str, count: int) -> tuple[Array, Array]:
     return spots[:, 0], spots[:, 1]
 
 
+def _again(count: int, located: int) -> np.ndarray:
+    """Which profile each EU-HYDI profile is: some located ones were handed in twice."""
+    which, twice = np.arange(count), wanted(located)
+    which[located - twice : located] = np.arange(twice)
+    return which
+
+
+def _places(europe: Europe, name: str, counts: Counts) -> tuple[Array, Array]:
+    """EPSG:3035 metres of the profiles, those handed in twice included."""
+    east, north = _spots(europe, name, counts.profiles)
+    if name == "eu_hydi":
+        which = _again(counts.profiles, counts.located)
+        east, north = east[which], north[which]
+    return east, north
+
+
 def _stated(name: str, longitude: Array, latitude: Array) -> tuple[Array, Array]:
     """Degrees as they are printed: EU-HYDI degrades them to a hundredth of a degree."""
     digits = {"eu_hydi": 2, "spade_m": 4}[name]
     return longitude.round(digits), latitude.round(digits)
 
 
-def _layers(europe: Europe, name: str, count: int) -> Layers:
+def _layers(europe: Europe, name: str, counts: Counts) -> Layers:
     """Profiles cut into layers of random thickness."""
-    draw, each = europe.stream(f"{name} layers"), _EACH[name]
-    east, north = _spots(europe, name, count)
+    draw, each, count = europe.stream(f"{name} layers"), _EACH[name], counts.profiles
+    east, north = _places(europe, name, counts)
     profile, number = np.repeat(np.arange(count), each), np.tile(np.arange(each), count)
     thickness = draw.integers(12, 36, (count, each))
+    if name == "eu_hydi":
+        thickness = thickness[_again(count, counts.located)]
     bottom = thickness.cumsum(axis=1)
     place = europe.place(east[profile], north[profile])
     return Layers(
@@ -88,9 +106,9 @@ def _layers(europe: Europe, name: str, count: int) -> Layers:
     )  # fmt: skip
 
 
-def _profile_ids(europe: Europe, name: str, count: int) -> list[str]:
+def _profile_ids(europe: Europe, name: str, counts: Counts) -> list[str]:
     """Key of each profile: country and running number."""
-    region, _ = europe.region(*_spots(europe, name, count))
+    region, _ = europe.region(*_places(europe, name, counts))
     country = europe.regions.country[region]
     if name == "eu_hydi":
         return [str((40 + int(c)) * 100_000 + p) for p, c in enumerate(country, start=1)]
@@ -105,10 +123,10 @@ def _keys(name: str, profile_ids: list[str]) -> list[str]:
 
 def profile_rows(europe: Europe, name: str, counts: Counts) -> Rows:
     """Rows of EU-HYDI or SPADE/M."""
-    longitude, latitude = _stated(name, *degrees(*_spots(europe, name, counts.profiles)))
+    longitude, latitude = _stated(name, *degrees(*_places(europe, name, counts)))
     for values in (longitude, latitude):
         values[counts.located :] = np.nan
-    keys = _keys(name, _profile_ids(europe, name, counts.profiles))
+    keys = _keys(name, _profile_ids(europe, name, counts))
     return Rows(keys, *(np.repeat(v, _EACH[name]) for v in (longitude, latitude)))
 
 
@@ -193,10 +211,10 @@ def eu_hydi(europe: Europe, size: str, folder: Path) -> Draft:
     each, counts = _EACH["eu_hydi"], EU_HYDI[size]
     count, located = counts.profiles, counts.located
     draw = europe.stream("eu_hydi")
-    layers = _layers(europe, "eu_hydi", count)
+    layers = _layers(europe, "eu_hydi", counts)
     n = len(layers.profile)
     layer = soil(layers.place, layers.top, layers.bottom, np.full(n, 1990.0))
-    profiles = _profile_ids(europe, "eu_hydi", count)
+    profiles = _profile_ids(europe, "eu_hydi", counts)
     profile_id = [profiles[p] for p in layers.profile]
     sample_id = _keys("eu_hydi", profiles)
     truth = truth_of(
@@ -259,6 +277,7 @@ def eu_hydi(europe: Europe, size: str, folder: Path) -> Draft:
         "MONTH": [int(v) for v in draw.integers(1, 13, count)],
         "DAY": ["-999"] * count,
     }
+    _hand_in_twice(draft, (basic, chemical), _again(count, located), each)
     _swap_profiles(draft, draw, general, each)
     _depth_faults(draft, draw, located, each, top, bottom, -999, ("sample_top", "sample_bottom"))
     draft.plant(
@@ -300,6 +319,19 @@ def eu_hydi(europe: Europe, size: str, folder: Path) -> Draft:
         "latin-1",
     )
     return draft
+
+
+def _hand_in_twice(draft: Draft, tables: tuple[Cells, ...], which: np.ndarray, each: int) -> None:
+    """Give profiles that are others under a new id their measured values too."""
+    for profile in np.flatnonzero(which != np.arange(len(which))):
+        for layer in range(each):
+            row, first = profile * each + layer, int(which[profile]) * each + layer
+            for name, values in ((n, v) for cells in tables for n, v in cells.items()):
+                if name not in ("PROFILE_ID", "SAMPLE_ID"):
+                    values[row] = values[first]
+            # Two ids for one profile: only who compares all rows with all others sees it.
+            key = draft.keys[first]
+            draft.record(row, None, "duplicated_profile", key, draft.keys[row], None)
 
 
 def _printed(
@@ -381,10 +413,10 @@ def spade_m(europe: Europe, size: str, folder: Path) -> Draft:
     each, counts = _EACH["spade_m"], SPADE_M[size]
     count, located = counts.profiles, counts.located
     draw = europe.stream("spade_m")
-    layers = _layers(europe, "spade_m", count)
+    layers = _layers(europe, "spade_m", counts)
     n = len(layers.profile)
     layer = soil(layers.place, layers.top, layers.bottom, np.full(n, 1995.0))
-    profiles = _profile_ids(europe, "spade_m", count)
+    profiles = _profile_ids(europe, "spade_m", counts)
     plot = [profiles[p] for p in layers.profile]
     number = [str(int(k) + 1) for k in layers.number]
     keys = _keys("spade_m", profiles)

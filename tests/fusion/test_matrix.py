@@ -226,6 +226,12 @@ def test_sentinels_are_found_in_arrays_too() -> None:
     assert sentinels(pl.Series([1.0, None, -9.0])) == []
 
 
+def test_a_number_among_its_like_is_no_sentinel() -> None:
+    assert sentinels(pl.Series([8500.0, 8888.0, 9000.0])) == []
+    assert sentinels(pl.Series([85.0, 8888.0, 9000.0])) == [8888.0]
+    assert sentinels(pl.Series([float("inf"), 8500.0, 8888.0, 9000.0])) == [float("inf")]
+
+
 @pytest.mark.usefixtures("group")
 def test_a_feature_without_values_is_left_out_with_its_reason(
     settings: Settings, commit: Commit
