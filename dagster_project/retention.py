@@ -36,6 +36,7 @@ def collect(settings: Settings, *, dry_run: bool = False) -> list[tuple[str, int
         locks = _old_locks(settings)
         places = {
             "raw versions": locks,
+            "quarantine entries": _orphaned_entries(settings, set(locks)),
             "raw files": _unused_objects(settings, set(locks)),
             "standardised pixels": _old(settings.std.glob("*"), settings, _used_pixels(settings)),
             "feature matrices": _old(settings.fused.glob("*"), settings, _current(settings.fused)),
@@ -82,17 +83,38 @@ def _used_pixels(settings: Settings) -> set[Path]:
 
 
 def _old_locks(settings: Settings) -> list[Path]:
+    """Raw versions of each source beyond the newest `keep_versions`, unless in use or next.
+
+    Good and quarantined versions are counted apart: however many were refused, they drive out none
+    that was good, and none in use that a person may want back.
+    """
     gone = []
     for folder in sorted(p for p in settings.archive.glob("*") if p.name != "objects"):
         pointers = (folder / name for name in ("ACTIVE", "NEXT"))
         used = {p.read_text(encoding="utf-8").strip() for p in pointers if p.is_file()}
+        refused = {p.stem for p in folder.glob("quarantine/*.json")}
         locks = {path: json.loads(path.read_text()) for path in folder.glob("*.lock.json")}
         newest_first = sorted(locks, key=lambda p: locks[p]["retrieved_at"], reverse=True)
-        gone += [
-            path
-            for path in newest_first[settings.keep_versions :]
-            if path.name.removesuffix(".lock.json") not in used
-        ]
+        good = [path for path in newest_first if _version(path) not in refused]
+        bad = [path for path in newest_first if _version(path) in refused]
+        old = good[settings.keep_versions :] + bad[settings.keep_versions :]
+        gone += [path for path in old if _version(path) not in used]
+    return gone
+
+
+def _version(lock: Path) -> str:
+    return lock.name.removesuffix(".lock.json")
+
+
+def _orphaned_entries(settings: Settings, going: set[Path]) -> list[Path]:
+    """Quarantine entries whose version goes; those of broken files, beyond the newest."""
+    gone = []
+    for folder in sorted(settings.archive.glob("*/quarantine")):
+        entries = {path: folder.parent / f"{path.stem}.lock.json" for path in folder.glob("*.json")}
+        gone += [path for path, lock in entries.items() if lock in going]
+        broken = [path for path, lock in entries.items() if not lock.is_file()]
+        newest_first = sorted(broken, key=lambda path: path.stat().st_mtime, reverse=True)
+        gone += newest_first[settings.keep_versions :]
     return gone
 
 

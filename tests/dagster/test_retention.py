@@ -71,3 +71,22 @@ def test_a_dry_run_says_the_same_and_removes_nothing(filled: Settings) -> None:
 
 def test_an_empty_data_root_is_no_fault(settings: Settings) -> None:
     assert {count for _, count, _ in collect(settings)} == {0}
+
+
+def test_refused_versions_drive_out_no_good_one(filled: Settings) -> None:
+    """Five versions were refused since the last good one, and are all newer."""
+    folder = filled.archive / "relief"
+    for age in range(5):
+        name, digest = f"q{age}", f"q{age}{'0' * 62}"
+        write(filled.archive / "objects" / digest[:2] / digest, name, age)
+        lock = {"retrieved_at": f"2026-02-0{9 - age}", "files": [{"sha256": digest}]}
+        write(folder / f"{name}.lock.json", json.dumps(lock), age)
+        write(folder / "quarantine" / f"{name}.json", "{}", age)
+        write(folder / "quarantine" / f"broken{age}.json", "{}", age)
+    told = {name: count for name, count, _ in collect(filled)}
+    left = sorted(p.name.removesuffix(".lock.json") for p in folder.glob("*.lock.json"))
+    assert left == ["q0", "q1", "v1", "v3", "v4"]
+    entries = sorted(p.stem for p in (folder / "quarantine").glob("*.json"))
+    assert entries == ["broken0", "broken1", "q0", "q1"]
+    assert (told["raw versions"], told["quarantine entries"]) == (4, 6)
+    assert (filled.archive / "objects" / "v1" / f"v1{'0' * 62}").is_file()
