@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import dagster as dg
 import pytest
 
-from dagster_project.automation import on_new_data
+from dagster_project.automation import MadeFrom, on_new_data
 
 
 @dataclass
@@ -165,3 +165,27 @@ def test_an_interrupted_level_is_asked_for_again_and_only_what_is_not_made(world
     world.make({"a"})  # killed before `b`; the cursor of this tick is lost
     world.cursor = before
     assert world.settle() == [{"b"}, {"c"}]
+
+
+def test_a_wiped_asset_is_made_again_once(settled: World) -> None:
+    settled.instance.wipe_assets([dg.AssetKey("a")])
+    assert settled.settle() == [{"a"}]
+
+
+def test_what_a_person_made_by_hand_is_not_made_again(settled: World) -> None:
+    settled.observe("first", "2")
+    settled.make({"a"})
+    assert settled.settle() == []
+
+
+def test_a_new_dependency_is_news(settled: World) -> None:
+    settled.observe("second", "1")
+    assert settled.settle() == [{"b", "c"}]
+
+
+def test_changes_are_named() -> None:
+    first, second = dg.AssetKey("first"), dg.AssetKey("second")
+    before = MadeFrom("1", {first: "1"})
+    now = MadeFrom("2", {first: "2", second: "1"})
+    assert now.differences(before) == ["code", "first", "second"]
+    assert now.differences(now) == []
