@@ -180,8 +180,8 @@ def test_what_no_publisher_hands_out_is_refused(
     with pytest.raises(ArchiveError, match=said) as raised:
         ingest(_spec(settings), settings)
     assert str(raised.value.file).startswith("a.zip")
-    outside = [p for p in settings.data_root.parent.rglob("one.csv")]
-    assert outside == []
+    assert list(settings.data_root.parent.rglob("one.csv")) == []
+    assert set(unused(_spec(settings), settings)) <= {"a.zip"}
 
 
 def test_a_zip_that_grows_beyond_all_measure_is_refused(
