@@ -13,7 +13,7 @@ from adapters.spec import load_spec
 from adapters.twin.europe import COUNTRIES, Array, Europe
 from adapters.twin.files import write_dbf, write_xlsx
 from adapters.twin.soil import month_precipitation, month_temperature, retention, soil
-from adapters.twin.world import EXTENT, World, write_layers
+from adapters.twin.world import EXTENT, Lattice, World, write_layers
 
 POLYGON_M = {"tiny": 150_000, "demo": 80_000, "full": 25_000}
 """Width of a soil polygon."""
@@ -49,7 +49,10 @@ def texture_class(layer: dict[str, Array]) -> np.ndarray:
 
 def efsa(world: World, folder: Path) -> None:
     """All layers as ESRI ASCII grids without .prj."""
-    grid, draw = world.grid("EPSG:3035", 1000), world.stream("efsa")
+    draw, like = world.stream("efsa"), world.grid("EPSG:3035", 1000)
+    # The published grid begins at its lower left corner (2500000, 1412000), whatever its cell.
+    north = EXTENT[1] + like.cell * like.height
+    grid = Lattice(world, like.crs, EXTENT[0], north, like.cell, like.width, like.height)
     place, layer, land = grid.place, grid.soil(0, 30), grid.land
     capacity = retention({k: v.ravel() for k, v in layer.items()}, np.array([330.0]))
     months = np.stack([month_temperature(place, m) for m in range(1, 13)])
