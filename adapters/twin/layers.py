@@ -1,6 +1,6 @@
-"""The sources that are brought to the samples: two raster sets, polygons, a regional workbook.
+"""Sources that are brought to the samples: two raster sets and a regional workbook.
 
-Belongs here: what these four sources see of the synthetic Europe on their own support, and their
+Belongs here: what these sources see of the synthetic Europe on their own support, and their
 native files.
 Never here: soil relations.
 """
@@ -10,21 +10,18 @@ from pathlib import Path
 import numpy as np
 
 from adapters.spec import load_spec
+from adapters.twin.classes import texture_class
 from adapters.twin.europe import COUNTRIES, Array, Europe
-from adapters.twin.files import write_dbf, write_xlsx
-from adapters.twin.soil import month_precipitation, month_temperature, retention, soil
+from adapters.twin.files import write_xlsx
+from adapters.twin.soil import month_precipitation, month_temperature, retention
 from adapters.twin.world import EXTENT, Lattice, World, write_layers
 
-POLYGON_M = {"tiny": 150_000, "demo": 80_000, "full": 25_000}
-"""Width of a soil polygon."""
-GISCO = "+proj=laea +lat_0=48 +lon_0=9 +x_0=0 +y_0=0 +a=6378388 +b=6378388 +units=m +no_defs"
 SUBSTANCES = (
     ("AMPA", "1066-51-9"), ("Glyphosate", "1071-83-6"), ("DDE p,p'", "72-55-9"),
     ("DDT p,p'", "50-29-3"), ("Boscalid", "188425-85-6"), ("Epoxiconazole", "133855-98-8"),
     ("Tebuconazole", "107534-96-3"), ("Fluopyram", "658066-35-4"), ("Dieldrin", "60-57-1"),
     ("Hexachlorobenzene", "118-74-1"),
 )  # fmt: skip
-_TEXTURE = ("1", "2", "3", "4", "5")
 
 
 def arsenic(world: World, folder: Path) -> None:
@@ -35,16 +32,6 @@ def arsenic(world: World, folder: Path) -> None:
     chance = 100.0 / (1.0 + np.exp(-(np.log(value) - np.log(20.0)) / 0.35))
     layers = {"arsenic": value, "arsenic_exceedance_probability": chance}
     write_layers(load_spec("arsenic_topsoils"), folder, grid, layers, nodata="undeclared")
-
-
-def texture_class(layer: dict[str, Array]) -> np.ndarray:
-    """Textural class of the European Soil Database (1 coarse to 5 very fine)."""
-    clay, sand = layer["clay"], layer["sand"]
-    return np.select(
-        [(clay < 18) & (sand > 65), clay >= 60, clay >= 35, (clay < 35) & (sand < 15)],
-        [1, 5, 4, 3],
-        2,
-    )
 
 
 def efsa(world: World, folder: Path) -> None:
@@ -85,68 +72,6 @@ def efsa(world: World, folder: Path) -> None:
     for digits, some in layers.items():
         masked = {name: np.where(land, values, np.nan) for name, values in some.items()}
         write_layers(load_spec("efsa_spatial_data"), folder, grid, masked, digits=digits)
-
-
-def esdb(europe: Europe, size: str, folder: Path) -> None:
-    """sgdbe4_0.shp in the GISCO projection, without .prj, and SGDB_PTR.dbf."""
-    import pyproj
-    import shapely
-
-    cell, draw = POLYGON_M[size], europe.stream("esdb")
-    west, south, east, north = map(int, EXTENT)
-    columns, rows = (east - west) // cell, (north - south) // cell
-    x, y = np.meshgrid(west + cell * np.arange(columns + 1.0), south + cell * np.arange(rows + 1.0))
-    # Corners are shared, so that moved corners leave neither gap nor overlap.
-    inner = np.s_[1:-1, 1:-1]
-    x[inner] += draw.uniform(-0.3, 0.3, x[inner].shape) * cell
-    y[inner] += draw.uniform(-0.3, 0.3, y[inner].shape) * cell
-    middle_x = (x[:-1, :-1] + x[1:, 1:]).ravel() / 2
-    middle_y = (y[:-1, :-1] + y[1:, 1:]).ravel() / 2
-    place = europe.place(middle_x, middle_y)
-    n = len(middle_x)
-    layer = soil(place, np.zeros(n), np.full(n, 20.0), np.full(n, 2000.0))
-    away = pyproj.Transformer.from_crs("EPSG:3035", GISCO, always_xy=True)
-    gx, gy = away.transform(x, y)
-    low, high = slice(None, -1), slice(1, None)
-    corners = ((low, low), (high, low), (high, high), (low, high), (low, low))
-    rings = np.stack(
-        [
-            np.stack([g[a, b].ravel() for a, b in corners], axis=1)
-            for g in (gx, gy)
-        ],
-        axis=2,
-    )  # fmt: skip
-    land = np.flatnonzero(place["land"])
-    # A map unit has one or more polygons; its attributes are those of its class.
-    texture = texture_class(layer)
-    cover = place["cover"]
-    unit = (350_000 + 100 * texture + 10 * cover + (place["ore"] > 0)).astype(int)[land]
-    write_dbf(
-        folder / "sgdbe4_0.shp",
-        {"SMU": [str(u) for u in unit]},
-        shapely.to_wkb(shapely.polygons(rings[land]), byte_order=1),
-        "Polygon",
-    )
-    units = np.unique(unit)
-    kind, ground = units % 100 // 10, units // 100 % 10
-    wrb = ("LVha", "CMeu", "PZha", "CMdy", "HSfi")
-    write_dbf(
-        folder / "SGDB_PTR.dbf",
-        {
-            "SMU": [str(u) for u in units],
-            "WRBFU": [wrb[k] for k in kind],
-            "FAO85FU": [("Lo", "Be", "Po", "Bd", "Od")[k] for k in kind],
-            "TXSRFDO": [
-                "9" if k == 4 else _TEXTURE[g - 1] for k, g in zip(kind, ground, strict=True)
-            ],
-            "PARMADO": [("2110", "3100", "5100")[u % 3] for u in units],
-            # Peat has no class of available water.
-            "AWC_TOP": [
-                "#" if k == 4 else ("L", "M", "H", "H", "VH")[g - 1]
-                for k, g in zip(kind, ground, strict=True)
-            ],
-        },
-    )
 
 
 def pesticides(europe: Europe, size: str, folder: Path) -> None:
