@@ -129,7 +129,7 @@ def _column(spec: SourceSpec, column: Column) -> dict[str, object]:
         "before": before,
         "after": made.unit,
         "conversion": _conversion(made.scale, made.offset, made.transform),
-        "elements": None if not column.is_array else len(column.natives),
+        "elements": None if not column.is_array else column.length,
     }
 
 
