@@ -21,6 +21,8 @@ MAD_TO_SD = 1.4826
 """Standard deviations in a median absolute deviation of a normal distribution."""
 REACH = 5.0
 """A residual within that many robust standard deviations is noise."""
+STORED = 1e-6
+"""So is one that small, relative to value plus median: pixels and arrays are kept as float32."""
 
 
 def audit(fused_dir: Path, truth_dir: Path) -> dict:
@@ -190,7 +192,7 @@ def compare(truth: np.ndarray, value: np.ndarray) -> dict[str, float | int | Non
         "rmse": float(np.sqrt((residual**2).mean())),
         "correlation": float(np.corrcoef(truth, value)[0, 1]) if varies else None,
         "noise": noise,
-        "recovered": float((np.abs(scaled) <= REACH * noise + 1e-9).mean()),
+        "recovered": float((np.abs(scaled) <= REACH * noise + STORED).mean()),
     }
 
 

@@ -51,9 +51,7 @@ def write_with_faults(
         name: _altered(draft, spec, draw, spec.column(name), fault, values[name], dtype)
         for name, fault in faults.items()
     }
-    write_layers(spec, folder, lattice, {**values, **faulty}, **how)
-    for name in faults:
-        lattice.world.remember(spec, spec.column(name), lattice, values[name][None])
+    write_layers(spec, folder, lattice, {**values, **faulty}, truth=values, **how)
     return draft
 
 

@@ -149,7 +149,7 @@ class World:
         europe: The continent.
         size: `tiny`, `demo` or `full`.
         pixels: Source or piece -> canonical column -> what its pixels say at each row of
-            `rows`: (n,) or (n, elements), in canonical units, faults and rounding aside.
+            `rows`: (n,) or (n, elements), in canonical units, as stored but for faults.
     """
 
     europe: Europe
@@ -248,6 +248,7 @@ def write_layers(
     dtype: DTypeLike = "float32",
     names: Sequence[str] | None = None,
     digits: int | None = None,
+    truth: Mapping[str, Array] | None = None,
 ) -> None:
     """Write layers into the files, bands and formats that the specification names.
 
@@ -265,6 +266,7 @@ def write_layers(
         names: What the `*` of a native stands for, one file each: country codes cut the grid into
             countries (by default those on the grid), other names into strips from west to east.
         digits: Decimal places in the native unit; by default SIGNIFICANT_BITS bits of each value.
+        truth: Layers without the faults that `values` hold, of columns that hold some.
 
     Raises:
         SpecError: The specification does not say how a layer is written, or bands of a file are
@@ -275,7 +277,9 @@ def write_layers(
         column = spec.column(name)
         layers = np.asarray(given, np.float64)
         layers = layers if layers.ndim == 3 else layers[None]
-        lattice.world.remember(spec, column, lattice, layers)
+        true = np.asarray((truth or {}).get(name, given), np.float64).reshape(layers.shape)
+        true = _canonical(spec, column, _rounded(column, true, np.dtype(dtype), digits))
+        lattice.world.remember(spec, column, lattice, true)
         stands = column.natives
         file, _, part = stands[0].partition("#")
         if len(stands) == 1 and file.lower().endswith(".nc"):
@@ -305,21 +309,11 @@ def _native(
     digits: int | None,
 ) -> tuple[np.ndarray, float | None]:
     """One layer as it is stored, and the value that stands for NaN."""
-    from adapters.columns import canonical_unit
-    from adapters.units import conversion
-
-    values = layer
-    if column.kind == "numeric":
-        unit, basis, analyte = canonical_unit(column)
-        values = conversion(unit, basis, str(column.unit), column.basis, analyte).array(layer)
-    whole = dtype.kind in "iu"
+    values, whole = _rounded(column, layer, dtype, digits), dtype.kind in "iu"
     if whole:
-        values = np.round(values)
         limits = np.iinfo(dtype)
         if ((values < limits.min) | (values > limits.max)).any():
             raise _error(spec, column, f"{np.nanmax(np.abs(values)):g} does not fit into {dtype}")
-    elif column.kind == "numeric":
-        values = _round(values, digits)
     fill = _fill(spec, column, nodata, dtype, str(column.native).partition("#")[0])
     if fill is None:
         if whole and np.isnan(values).any():
@@ -331,11 +325,28 @@ def _native(
     return np.where(np.isnan(values), fill, values).astype(dtype), fill
 
 
-def _round(values: Array, digits: int | None) -> Array:
+def _rounded(column: Column, layer: Array, dtype: np.dtype, digits: int | None) -> Array:
+    """Layers in the native unit, to as many digits as are stored."""
+    from adapters.columns import canonical_unit
+    from adapters.units import conversion
+
+    if column.kind != "numeric":
+        return np.round(layer)
+    unit, basis, analyte = canonical_unit(column)
+    values = conversion(unit, basis, str(column.unit), column.basis, analyte).array(layer)
+    if dtype.kind in "iu":
+        return np.round(values)
     if digits is not None:
         return np.round(values, digits)
     mantissa, exponent = np.frexp(values)
     return np.ldexp(np.round(np.ldexp(mantissa, SIGNIFICANT_BITS)), exponent - SIGNIFICANT_BITS)
+
+
+def _canonical(spec: SourceSpec, column: Column, values: Array) -> Array:
+    """Native values in the canonical unit."""
+    from adapters.columns import convert
+
+    return convert(spec, column).array(values) if column.kind == "numeric" else values
 
 
 def _fill(
