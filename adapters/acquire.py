@@ -282,6 +282,7 @@ _CONTENT = ("updated", "file:checksum", "file:size")
 
 
 def _items(stac: Stac) -> list["pystac.Item"]:
+    from pystac import STACError
     from pystac_client import Client, ConformanceClasses
     from pystac_client.stac_api_io import StacApiIO
     from pystac_client.warnings import PystacClientWarning
@@ -305,6 +306,8 @@ def _items(stac: Stac) -> list["pystac.Item"]:
             )
             return list(found.items())
         collection = client.get_collection(stac.collection)
+        if collection is None:
+            raise STACError(f"it has no collection {stac.collection!r}")
         return [item for item in collection.get_items(recursive=True) if _meets(item, stac)]
 
 

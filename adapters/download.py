@@ -13,6 +13,7 @@ import re
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from http import HTTPStatus
 from pathlib import Path, PurePosixPath
 
 import requests
@@ -137,13 +138,13 @@ def _attempt(
     if begun and begun.range_validator and start:
         headers |= {"Range": f"bytes={start}-", "If-Range": begun.range_validator}
     with http.get(url, headers=headers, stream=True, timeout=TIMEOUT_S) as answer:
-        if answer.status_code == requests.codes.not_modified:
+        if answer.status_code == HTTPStatus.NOT_MODIFIED:
             return None, True
-        if answer.status_code == requests.codes.requested_range_not_satisfiable:
+        if answer.status_code == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
             part.unlink()
             return _edition(url, answer), False
         _require_data(source, part, url, answer)
-        resumed = answer.status_code == requests.codes.partial_content
+        resumed = answer.status_code == HTTPStatus.PARTIAL_CONTENT
         if resumed and not _continues(answer, start):
             part.unlink()
             return _edition(url, answer), False
@@ -188,12 +189,12 @@ def _require_data(source: str, part: Path, url: str, answer: requests.Response) 
     """Refuse an answer whose head says that it is no data: an error, a login page."""
     status = answer.status_code
     kind = answer.headers.get("Content-Type", "").split(";")[0].strip().lower()
-    if status in (requests.codes.unauthorized, requests.codes.forbidden):
+    if status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
         problem, remedy = (
             f"the server asks for a login ({status})",
             "download it by hand and put it into the inbox (`access: {kind: manual}`)",
         )
-    elif status >= requests.codes.bad_request:
+    elif status >= HTTPStatus.BAD_REQUEST:
         problem, remedy = (
             f"the server answers {status} {answer.reason}",
             "look for the new address on the source's page and correct it in source.yaml",

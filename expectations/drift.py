@@ -63,10 +63,10 @@ def compared(standard: "Standard", last: Baseline) -> list["Expectation"]:
     ]
     if standard.spec.is_raster:
         return rows + _layers(standard, last)
-    return rows + _coverage(last) + _columns(standard, last)
+    return rows + _coverage(standard, last) + _columns(standard, last)
 
 
-def _coverage(last: Baseline) -> list["Expectation"]:
+def _coverage(standard: "Standard", last: Baseline) -> list["Expectation"]:
     from expectations.custom import ExpectPositionsToCoverBox
 
     if last.box is None:
@@ -74,6 +74,7 @@ def _coverage(last: Baseline) -> list["Expectation"]:
     return [
         ExpectPositionsToCoverBox(
             box=last.box,
+            of_geometry="geometry" in standard.table.columns,
             min_share=1 - MAX_SHRINKAGE,
             **meta(
                 f"version {last.version} reached farther: a truncated file, or other coordinates",
@@ -90,10 +91,10 @@ def _columns(standard: "Standard", last: Baseline) -> list["Expectation"]:
     """
     import great_expectations.expectations as gxe
 
-    emptier = [
+    emptier: list[Expectation] = [
         gxe.ExpectColumnProportionOfNonNullValuesToBeBetween(
             column=name,
-            min_value=share - MAX_SHRINKAGE,
+            min_value=share * (1 - MAX_SHRINKAGE),
             **meta(
                 f"far fewer values than in version {last.version} ({share:.0%} of its rows): an "
                 "optional file is missing, or a joined one is cut short or has other keys",
@@ -101,7 +102,7 @@ def _columns(standard: "Standard", last: Baseline) -> list["Expectation"]:
             ),
         )
         for name, share in last.filled.items()
-        if name in standard.table.columns and share > MAX_SHRINKAGE
+        if name in standard.table.columns
     ]
     return emptier + [
         gxe.ExpectColumnMedianToBeBetween(

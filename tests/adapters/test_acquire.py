@@ -391,6 +391,7 @@ def test_an_api_is_asked_for_box_and_period_and_only_a_new_listing_is_fetched(
     [
         (lambda site: site.pages.pop("/stac/catalog.json"), "STAC catalogue"),
         (lambda site: publish(site, [], static=True), "lists no item"),
+        (lambda site: _without_collection(site), "no collection 'soil'"),
         (lambda site: publish(site, [_other_asset(site)], static=True), "has no asset 'table'"),
         (
             lambda site: site.pages.update({"/stac/catalog.json": Served(b"<html>hi</html>")}),
@@ -410,3 +411,9 @@ def test_a_catalogue_that_lacks_what_is_wanted_is_told(
 def _other_asset(site: Site) -> dict:
     made = item(site, "a", "2020-06-01", 5)
     return {**made, "assets": {"map": made["assets"]["table"]}}
+
+
+def _without_collection(site: Site) -> None:
+    publish(site, [], static=True)
+    root = json.loads(site.pages["/stac/catalog.json"].content)
+    site.pages["/stac/catalog.json"] = page({**root, "links": root["links"][:1]})
