@@ -17,13 +17,16 @@ MAX_TABLE_ROWS = 200
 
 
 def table(rows: Sequence[Mapping[str, object]]) -> dg.MetadataValue:
-    """Small table as markdown: the first `MAX_TABLE_ROWS` rows, and how many were left off."""
+    """Small table as markdown: the first `MAX_TABLE_ROWS` rows, and how many were left off.
+
+    Its columns are those of any row; a row without one has an empty cell there.
+    """
     if not rows:
         return dg.MetadataValue.md("none")
-    names = list(rows[0])
+    names = list(dict.fromkeys(name for row in rows for name in row))
     lines = ["| " + " | ".join(names) + " |", "|" + " --- |" * len(names)]
     for row in rows[:MAX_TABLE_ROWS]:
-        cells = (_cell(row[name]) for name in names)
+        cells = (_cell(row.get(name)) for name in names)
         lines.append("| " + " | ".join(cells) + " |")
     if len(rows) > MAX_TABLE_ROWS:
         lines.append(f"\n{len(rows) - MAX_TABLE_ROWS:,} rows more")
