@@ -203,7 +203,7 @@ def test_the_factors_multiply_to_the_soil_loss(made: Made) -> None:
     )  # fmt: skip
     true = np.prod([made.field(*f) for f in factors], axis=0)
     loss = made.field("rusle2015_soil_loss", "soil_loss_water_2010")
-    np.testing.assert_allclose(true, loss, rtol=1e-12)
+    np.testing.assert_allclose(true, loss, rtol=6 * ROUNDING)
     said = np.prod([made.pixels(*f) for f in factors], axis=0)
     written = made.pixels("rusle2015_soil_loss", "soil_loss_water_2010")
     both = np.isfinite(said) & np.isfinite(written)
@@ -362,7 +362,7 @@ def test_means_of_the_practice_factor_are_those_of_the_regions(made: Made) -> No
     codes = lattice.world.europe.regions.code[lattice.place["region"]]
     field = made.field("p_factor", "p_factor")
     for code, mean in part.table.select("nuts2", "p_factor_nuts2").iter_rows():
-        assert mean == pytest.approx(np.nanmean(field[(codes == code) & lattice.land]), abs=1e-4)
+        assert mean == pytest.approx(np.nanmean(field[(codes == code) & lattice.land]), abs=3e-4)
     assert part.table["p_factor_nuts2"].std() < 0.03
 
 
