@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from adapters.standardise import Standard
 
 MIN_VALUES = 30
+# Of fewer values the loss of one would count for a shrunk column.
+MIN_FILLED = 5
 
 
 @dataclass(frozen=True)
@@ -113,11 +115,16 @@ def middle(table: pl.DataFrame) -> dict[str, tuple[float, float]]:
 
 def filled(table: pl.DataFrame) -> dict[str, float]:
     """Share of the rows that hold a value, of each column with enough values."""
-    return {c.name: c.count() / table.height for c in table if c.count() >= MIN_VALUES}
+    return {c.name: c.count() / table.height for c in table if c.count() >= MIN_FILLED}
 
 
 def box(table: pl.DataFrame) -> list[float] | None:
-    """west, south, east, north of the positions, in degrees; None where there are too few."""
+    """west, south, east, north of the positions, in degrees; None where there are too few.
+
+    Of polygons it is the box in their own CRS.
+    """
+    if "geometry" in table.columns:
+        return extent(table["geometry"])
     if not {"longitude", "latitude"} <= set(table.columns):
         return None
     placed = table.select("longitude", "latitude").drop_nulls()
@@ -126,6 +133,15 @@ def box(table: pl.DataFrame) -> list[float] | None:
     west, south = placed.min().row(0)
     east, north = placed.max().row(0)
     return [west, south, east, north] if west < east and south < north else None
+
+
+def extent(geometry: pl.Series) -> list[float] | None:
+    """left, bottom, right, top of geometries (WKB) in their CRS; None where there are none."""
+    import shapely
+
+    shapes = shapely.from_wkb(geometry.drop_nulls().to_numpy())
+    left, bottom, right, top = shapely.total_bounds(shapes).tolist()
+    return [left, bottom, right, top] if left < right and bottom < top else None
 
 
 def layers(table: pl.DataFrame) -> dict[str, list[Layer]]:

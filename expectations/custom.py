@@ -18,7 +18,7 @@ from great_expectations.expectations.expectation import BatchExpectation
 
 from adapters.rules import depth_order, texture_sum
 from adapters.spec import DepthOrder, TextureSum
-from expectations.baselines import layer
+from expectations.baselines import extent, layer
 
 SAMPLES = 5
 
@@ -376,23 +376,30 @@ class ExpectLayersToBeLike(TableRule):
 
 
 class ExpectPositionsToCoverBox(TableRule):
-    """The box around all positions covers at least a share of a given one, in degrees."""
+    """The box around all positions covers at least a share of a given one, in degrees.
+
+    With `of_geometry`, it is the box around all geometries in their own CRS.
+    """
 
     box: list[float]
     min_share: float
-    success_keys: ClassVar[tuple[str, ...]] = ("box", "min_share")
+    of_geometry: bool = False
+    success_keys: ClassVar[tuple[str, ...]] = ("box", "min_share", "of_geometry")
 
     @property
     def reads(self) -> list[str]:
         """The positions."""
-        return ["longitude", "latitude"]
+        return ["geometry"] if self.of_geometry else ["longitude", "latitude"]
 
     def faults(self, table: pl.DataFrame) -> tuple[pl.DataFrame, object]:
         """The box, if it is too small."""
-        placed = table.select("longitude", "latitude").drop_nulls()
+        placed = table.select(self.reads).drop_nulls()
         if placed.is_empty():
             return pl.DataFrame({"row_ref": ["table"], "found": ["no position"]}), "no position"
-        now = (*placed.min().row(0), *placed.max().row(0))
+        if self.of_geometry:
+            now = tuple(extent(placed["geometry"]) or (0.0, 0.0, 0.0, 0.0))
+        else:
+            now = (*placed.min().row(0), *placed.max().row(0))
         share = shared(tuple(self.box), now)
         observed = f"{share:.0%} of the box of before"
         if share >= self.min_share:

@@ -234,7 +234,8 @@ def rescaled(
     Returns:
         The relation in words, with the slip that it is; None where there is none.
     """
-    both = np.isfinite(new) & np.isfinite(old)
+    # Zeros stay zeros in any unit.
+    both = np.isfinite(new) & np.isfinite(old) & ~((new == 0) & (old == 0))
     new, old = new[both], old[both]
     if len(new) < _MIN_PAIRS or len(np.unique(old)) < _MIN_PAIRS // 2:
         return None

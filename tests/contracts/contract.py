@@ -1,0 +1,396 @@
+"""One source: its good tiny sample, and what becomes of each mutation of it.
+
+A verdict is `refused` (an error, or a blocking expectation), `flagged` (values are NULL and
+flagged, and pass), `warned` (an expectation that does not block), `unseen`, or `-` where the mutation does
+not apply. The good sample is the last version that mutated ones are compared with.
+"""
+
+import contextlib
+import dataclasses
+import shutil
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from unittest import mock
+
+import polars as pl
+from mutations import MUTATIONS, Mutation, NotApplicableError
+
+import adapters.rasters
+import adapters.standardise
+from adapters import twin
+from adapters.archive import RawVersion, ingest
+from adapters.errors import SoilmeldError
+from adapters.readers import matching
+from adapters.readers.raster import Grid
+from adapters.settings import Settings
+from adapters.spec import Column, SourceSpec, load_spec
+from adapters.standardise import Standard, standardise
+from expectations import baselines, slips
+from expectations.derive import DOUBTS, expectations_for
+from expectations.drift import compared
+from expectations.engine import run
+
+WIDE = 200
+"""Optional tables of arrays as wide as this are left out: spectra, read as the others."""
+RANK = ("refused", "flagged", "warned", "unseen")
+
+
+@dataclasses.dataclass(frozen=True)
+class Cell:
+    """What became of one mutation of one source.
+
+    Attributes:
+        verdict: As above.
+        why: The first thing that was said, or why the mutation does not apply.
+    """
+
+    verdict: str
+    why: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Good:
+    """The good sample of a source, standardised, by part."""
+
+    spec: SourceSpec
+    raw: RawVersion
+    settings: Settings
+    standards: dict[str, Standard]
+
+    def last(self, piece: str) -> baselines.Baseline:
+        standard = self.standards[piece]
+        table = standard.table
+        if standard.spec.is_raster:
+            return baselines.Baseline("good", table.height, {}, {}, layers=baselines.layers(table))
+        return baselines.Baseline(
+            "good",
+            table.height,
+            baselines.middle(table),
+            baselines.filled(table),
+            baselines.box(table),
+        )
+
+
+def good(source: str, folder: Path) -> Good:
+    """Write, archive and standardise the tiny sample of a source.
+
+    Args:
+        source: Its id.
+        folder: Where to; it must not be there yet.
+    """
+    settings = Settings(data_root=folder / "data", truth_root=folder / "truth")
+    twin.write(settings, sources=[source], size="tiny")
+    raw = ingest(load_spec(source), settings)
+    spec = sampled(load_spec(source), raw)
+    standard = standardise(spec, raw, settings)
+    return Good(spec, raw, settings, {p.spec.id: p for p in standard.pieces})
+
+
+def sampled(spec: SourceSpec, raw: RawVersion) -> SourceSpec:
+    """The specification of a sample: the first layers of an array, and no spectra."""
+    del raw
+    wide = {c.table for c in spec.columns if len(c.natives) > WIDE or c.native == "*"}
+    wide = {t for t in wide if not spec.tables[t].required}
+    raster = {t for piece in spec.pieces if piece.is_raster for t in piece.tables}
+    columns = []
+    for column in spec.columns:
+        if column.table in wide:
+            continue
+        if column.table in raster and len(column.natives) > 1:
+            column = column.model_copy(update={"native": column.natives[0], "aliases": ()})
+        columns.append(column)
+    tables = {name: table for name, table in spec.tables.items() if name not in wide}
+    sample = spec.model_copy(update={"columns": tuple(columns), "tables": tables})
+    sample.__dict__.pop("pieces", None)  # of the whole specification
+    return sample
+
+
+def tried(sample: Good, foreign: Good | None) -> dict[str, Cell]:
+    """All mutations of one source."""
+    return {m.name: _cell(sample, m, foreign) for m in MUTATIONS}
+
+
+def _cell(sample: Good, mutation: Mutation, foreign: Good | None) -> Cell:
+    if mutation.name == "foreign":
+        return _of_bytes(sample, foreign)
+    found = []
+    for piece in sample.spec.pieces:
+        if piece.id not in sample.standards:
+            continue
+        if piece.is_raster and mutation.name == "truncated":
+            found.append(_cut(sample, piece))
+        elif piece.is_raster and mutation.name == "shuffled":
+            found.append(_exchanged_layers(sample, piece))
+        else:
+            found.append(_of_piece(sample, piece, mutation))
+    applied = [cell for cell in found if cell.verdict != "-"]
+    if not applied:
+        return Cell("-", found[0].why)
+    return max(applied, key=lambda cell: RANK.index(cell.verdict))
+
+
+def _of_piece(sample: Good, piece: SourceSpec, mutation: Mutation) -> Cell:
+    """One part; each of its tables is mutated in turn, its layers all at once."""
+    if piece.is_raster:
+        if mutation.layer is None:
+            return Cell("-", "pixels, not rows")
+        return _judged(sample, piece, mutation, None)
+    if mutation.table is None:
+        return Cell("-", "rows, not pixels")
+    here = [
+        name
+        for name, table in piece.tables.items()
+        if table.compose != "keep" and matching(sample.raw.files, table.files)
+    ]
+    # Where each column must be told, all tables are mutated at once; else one after the other.
+    sets = [here] if mutation.each else [[name] for name in here]
+    cells = [_judged(sample, piece, mutation, names) for names in sets]
+    applied = [cell for cell in cells if cell.verdict != "-"]
+    if not applied:
+        return Cell("-", cells[0].why)
+    return max(applied, key=lambda cell: RANK.index(cell.verdict))
+
+
+def _judged(sample: Good, piece: SourceSpec, mutation: Mutation, tables: list[str] | None) -> Cell:
+    """Standardise a mutated part and say what came of it."""
+    touched: list[str] = []
+    with _mutated(mutation, tables or [], touched):
+        try:
+            raw = _anew(sample.raw, mutation.name, *(tables or []))
+            standard = standardise(piece, raw, sample.settings)
+        except SoilmeldError as error:
+            return Cell("refused", error.problem)
+        except NotApplicableError as reason:
+            return Cell("-", str(reason))
+    if not touched:
+        return Cell("-", "no such column or layer")
+    each = None
+    if mutation.each is not None:
+        each = {c.name for c in piece.columns if c.name in touched and _filled(sample, piece, c)}
+        if not each:
+            return Cell("-", "no column with enough values")
+    about = {c.name for c in piece.columns if tables is None or c.table in tables}
+    cell = _verdict(sample, standard, each, about)
+    return dataclasses.replace(cell, why=f"{', '.join(tables)}: {cell.why}") if tables else cell
+
+
+def _filled(sample: Good, piece: SourceSpec, column: Column) -> bool:
+    """Are there values to tell anything by? Not in a column that is empty or all zero."""
+    table = sample.standards[piece.id].table
+    if piece.is_raster:
+        rows = table.filter(column=column.name)
+        return bool(rows.height) and any(
+            r["maximum"] is not None and r["maximum"] != r["minimum"]
+            for r in rows.iter_rows(named=True)
+        )
+    values = table[column.name]
+    if isinstance(values.dtype, pl.List):
+        values = values.explode()
+    values = values.drop_nulls()
+    if values.dtype.is_numeric():
+        values = values.filter(values != 0)
+    return len(values) >= 6 and values.n_unique() >= 3
+
+
+def _anew(raw: RawVersion, *marks: str | None) -> RawVersion:
+    return dataclasses.replace(raw, version="-".join(str(m) for m in (raw.version, *marks)))
+
+
+@contextlib.contextmanager
+def _mutated(mutation: Mutation, tables: list[str], touched: list[str]) -> Iterator[None]:
+    """Readers yield mutated cells and pixels."""
+    read, layers = adapters.standardise.read_table, adapters.rasters._layers
+    skipped: list[str] = []
+
+    def read_table(spec: SourceSpec, name: str, folder: Path, file: str) -> object:
+        native = read(spec, name, folder, file)
+        if name not in tables:
+            return native
+        try:
+            changed = mutation.table(spec, name, native)
+        except NotApplicableError as reason:
+            if len(tables) == 1:
+                raise
+            skipped.append(str(reason))
+            return native
+        touched.extend(
+            c.name for c in spec.columns if c.table == name and _about(mutation, spec, c)
+        )
+        return changed
+
+    def of_column(spec: SourceSpec, column: Column, *rest: object) -> list[tuple[str, Grid]]:
+        found = layers(spec, column, *rest)
+        try:
+            grids = mutation.layer(spec, column, [grid for _, grid in found])
+        except NotApplicableError:
+            return found
+        touched.append(column.name)
+        return [(ref, grid) for (ref, _), grid in zip(found, grids, strict=True)]
+
+    with (
+        mock.patch.object(adapters.standardise, "read_table", read_table),
+        mock.patch.object(adapters.rasters, "_layers", of_column),
+    ):
+        yield
+
+
+def _about(mutation: Mutation, spec: SourceSpec, column: Column) -> bool:
+    return mutation.each is None or mutation.each(spec, column)
+
+
+def _verdict(
+    sample: Good, standard: Standard, each: set[str] | None, about: set[str] | None = None
+) -> Cell:
+    """What is said of a mutated table.
+
+    Args:
+        sample: The good one.
+        standard: The mutated one.
+        each: Columns of which each must be told; None: one finding is enough.
+        about: Columns that may tell it.
+    """
+    told = _told(sample, standard)
+    wanted = each if each is not None else set(told) or {""}
+    if wanted - told.keys():
+        told = {
+            **_by_expectations(sample, standard, (wanted - told.keys()) if each else about),
+            **told,
+        }
+        wanted = each if each is not None else set(told) or {""}
+    missed = sorted(wanted - told.keys())
+    if missed and None not in told:
+        return Cell("unseen", ", ".join(missed[:8]))
+    cells = [told.get(name) or told[None] for name in wanted]
+    if each is not None:
+        return max(cells, key=lambda cell: RANK.index(cell.verdict))
+    return min(cells, key=lambda cell: RANK.index(cell.verdict))
+
+
+def _told(sample: Good, standard: Standard) -> dict[str | None, Cell]:
+    """Column (None: the whole table) -> what flags and the last version say of it."""
+    piece, was = standard.spec, sample.standards[standard.spec.id]
+    told: dict[str | None, Cell] = {}
+    counts = [
+        Counter(s.flags.filter(pl.col("flag").is_in(DOUBTS)).select("column", "flag").iter_rows())
+        for s in (was, standard)
+    ]
+    # A flag that is of the layer counts pixels in its detail.
+    before = set(was.flags.filter(pl.col("flag").is_in(DOUBTS)).rows())
+    units = {_unit_read(row) for row in before}
+    for row in standard.flags.filter(pl.col("flag").is_in(DOUBTS)).rows():
+        _, column, flag, _, _, detail = row
+        more = piece.is_raster or counts[1][column, flag] > counts[0][column, flag]
+        if flag == "unit_by_range":
+            more = _unit_read(row) not in units
+        if more and row not in before:
+            told.setdefault(column, Cell("flagged", f"{flag}: {detail}"))
+    if not piece.is_raster:
+        for column in list(told):
+            marked = standard.flags.filter(
+                pl.col("flag").is_in(DOUBTS), pl.col("column").eq_missing(pl.lit(column, pl.String))
+            )
+            share = marked["row_ref"].n_unique() / max(standard.table.height, 1)
+            if share > piece.max_flagged_share:
+                told[column] = Cell("refused", f"{share:.0%} of the rows {told[column].why}")
+    root = sample.settings.data_root
+    for column, said in slips.against_last(standard, was.table, root, root).items():
+        if column not in told or told[column].verdict != "refused":
+            told[column] = Cell("refused", said)
+    return told
+
+
+def _unit_read(row: tuple[object, ...]) -> tuple[object, ...]:
+    """Of a decision between two units: the column and the unit."""
+    return row[1], str(row[5]).partition(":")[0]
+
+
+def _by_expectations(
+    sample: Good, standard: Standard, about: set[str] | None
+) -> dict[str | None, Cell]:
+    """Column -> what the expectations of the table and of these columns say."""
+    told: dict[str | None, Cell] = {}
+    last = sample.last(standard.spec.id)
+    if standard.spec.is_raster:
+        report = run(standard, expectations_for(standard, last))
+    else:
+        # What a table must be by itself is refused or flagged before; making hundreds of
+        # expectations for each case would take most of the time.
+        if about is not None:
+            parts = {
+                field: {n: v for n, v in getattr(last, field).items() if n in about}
+                for field in ("middle", "filled")
+            }
+            last = dataclasses.replace(last, **parts)
+        report = run(standard, compared(standard, last))
+    for result in (*report.refusals, *report.warnings):
+        verdict = "refused" if result.blocking else "warned"
+        known = any(c.name == result.column for c in standard.spec.columns)
+        cell = Cell(verdict, f"{result.expectation} {result.observed}")
+        told.setdefault(result.column if known else None, cell)
+    return told
+
+
+def _exchanged_layers(sample: Good, piece: SourceSpec) -> Cell:
+    """Each numeric layer under the name of the next."""
+    numeric = [c for c in piece.columns if c.kind == "numeric" and not c.is_array]
+    numeric = [c for c in numeric if sample.standards[piece.id].table.filter(column=c.name).height]
+    if len(numeric) < 2:
+        return Cell("-", "fewer than two numeric layers")
+    source = dict(zip((c.name for c in numeric), [*numeric[1:], numeric[0]], strict=True))
+    layers = adapters.rasters._layers
+
+    def of_column(spec: SourceSpec, column: Column, *rest: object) -> list[tuple[str, Grid]]:
+        found = layers(spec, source.get(column.name, column), *rest)
+        return [(f"{ref}", grid) for ref, grid in found]
+
+    with mock.patch.object(adapters.rasters, "_layers", of_column):
+        try:
+            standard = standardise(piece, _anew(sample.raw, "exchanged"), sample.settings)
+        except SoilmeldError as error:
+            return Cell("refused", error.problem)
+    return _verdict(sample, standard, None)
+
+
+def _cut(sample: Good, piece: SourceSpec) -> Cell:
+    """The largest file of a raster part, cut in half."""
+    names = {n for t in piece.tables.values() for n in matching(sample.raw.files, t.files)}
+    largest = max((f for f in sample.raw.files if f.name in names), key=lambda f: f.size)
+    data = largest.path.read_bytes()
+    return _handed_in(sample, piece, largest.name, data[: len(data) // 2])
+
+
+def _of_bytes(sample: Good, foreign: Good | None) -> Cell:
+    """A file of another source under the name of the first file of this one."""
+    if foreign is None:
+        return Cell("-", "no other source has files of this format")
+    for piece in sample.spec.pieces[:1]:
+        table = next(t for t in piece.tables.values() if t.compose != "keep")
+        name = matching(sample.raw.files, table.files)[0]
+        suffix = Path(name).suffix
+        others = [f for f in foreign.raw.files if Path(f.name).suffix.lower() == suffix.lower()]
+        if not others:
+            return Cell("-", "no other source has files of this format")
+        return _handed_in(sample, piece, name, others[0].path.read_bytes())
+    raise AssertionError
+
+
+def _handed_in(sample: Good, piece: SourceSpec, name: str, data: bytes) -> Cell:
+    """Put bytes into the inbox in place of a file, and take them in as a run would."""
+    settings = sample.settings
+    folder = settings.raw / sample.spec.id
+    aside = settings.model_copy(update={"data_root": settings.data_root.parent / "handed"})
+    inbox = aside.raw / sample.spec.id
+    shutil.rmtree(aside.data_root, ignore_errors=True)
+    shutil.copytree(folder, inbox)
+    (inbox / ".origin.json").unlink()
+    (inbox / name).write_bytes(data)
+    try:
+        raw = ingest(load_spec(sample.spec.id), aside)
+        standard = standardise(piece, dataclasses.replace(raw, origin="synthetic"), aside)
+    except SoilmeldError as error:
+        return Cell("refused", error.problem)
+    if standard.spec.is_raster:
+        # Pixels are compared in one place.
+        shutil.copytree(aside.std, settings.std, dirs_exist_ok=True)
+    return _verdict(sample, standard, None)
