@@ -24,7 +24,7 @@ from adapters.corrections import (
     SetText,
     Swap,
 )
-from adapters.errors import ReadError, refuse
+from adapters.errors import ReadError, SpecError, refuse
 from adapters.rules import FLAGS_SCHEMA, no_flags
 from adapters.units import Conversion, conversion
 
@@ -124,8 +124,18 @@ def _at(spec: "SourceSpec", entry: Correction, native: "NativeTable", column: st
         for s in [column, *(s for c in declared for s in (c.native, *c.aliases))]
     }
     for place, header in enumerate(native.headers):
-        if " ".join(header.split()).casefold() in wanted:
-            return str(place)
+        if " ".join(header.split()).casefold() not in wanted:
+            continue
+        if native.numbers is not None and str(place) in native.numbers.columns:
+            raise SpecError(
+                f"correction {entry.id!r}: an element of an array that is read as numbers",
+                source=spec.id,
+                file=CORRECTIONS_FILE,
+                samples=[header],
+                remedy="drop the row instead; single elements of such arrays are not corrected",
+                spec_key=("corrections", entry.id),
+            )
+        return str(place)
     raise _guard(spec, entry, native.place, native.headers, f"a column {column!r}")
 
 

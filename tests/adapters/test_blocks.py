@@ -12,7 +12,7 @@ from making import column, make_raw, make_spec, text
 
 import adapters.readers.wide
 import adapters.spec
-from adapters.errors import ReadError
+from adapters.errors import ReadError, SpecError
 from adapters.settings import Settings
 from adapters.spec import Column, SourceSpec
 from adapters.standardise import Standard, raw_cell, standardise
@@ -299,3 +299,31 @@ def test_spectra_separated_by_tabs_name_the_line_to_change(
     with pytest.raises(ReadError, match="not divided by ','") as raised:
         _lucas_2009(settings, tmp_path, {"LUCAS_TOPSOIL_v1_spectral.csv": data})
     assert "`delimiter` of table spectra" in str(raised.value)
+
+
+def _corrected(settings: Settings, monkeypatch: pytest.MonkeyPatch, entry: dict) -> Standard:
+    monkeypatch.setattr(adapters.spec, "WIDE", 2)
+    about = {"id": "scan", "table": "main", "reason": "r", "reported": "2020-01-01, letter"}
+    spec = _spec(settings.data_root / "spec")
+    told = {**spec.model_dump(), "corrections": [{**about, **entry}], "folder": spec.folder}
+    data = (_header() + "\nA,0.1,0.2,0.3,0.1,0.1,0.2\nB,0.1,0.2,<0.1,0.1,0.1,0.2\n").encode()
+    raw = make_raw(settings, {"s.csv": data})
+    return standardise(SourceSpec.model_validate(told), raw, settings)
+
+
+def test_a_row_of_a_block_is_dropped_as_any_other(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drop = {"action": "drop_row", "where": {"Point": "A"}, "expect": {"Point": "A"}}
+    made = _corrected(settings, monkeypatch, drop)
+    assert made.table["point"].to_list() == ["B"]
+    assert made.table["absorbance"][0].to_list()[2] is None
+    assert made.flags.filter(flag="below_detection")["row_ref"].to_list() == ["s.csv#3"]
+
+
+def test_a_single_element_of_a_block_is_not_corrected(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fix = {"action": "set", "where": {"Point": "A"}, "column": "400.5", "expect": "0.2"}
+    with pytest.raises(SpecError, match="an element of an array that is read as numbers"):
+        _corrected(settings, monkeypatch, {**fix, "value": "0.3"})
