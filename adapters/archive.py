@@ -34,7 +34,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ValidationError
 
-from adapters.acquire import downloaded, expected, instructions, polled
+from adapters.acquire import downloaded, expected, instructions
 from adapters.atomic import write_text
 from adapters.errors import ArchiveError
 from adapters.quarantine import quarantine, release, unlike
@@ -320,19 +320,13 @@ def _lying(
 ) -> tuple[Path, dict[str, str], dict[str, str], str]:
     """Folder, files the specification wants (name -> sha256), those of others, their origin."""
     inbox = settings.raw / spec.id
-    present = [p for p in sorted(inbox.rglob("*")) if p.is_file() and p.name != ORIGIN_FILE]
-    if present:
-        lying, base = [p.relative_to(inbox).as_posix() for p in present], inbox
-        if has_zips(spec, lying):
-            base = lay_out(spec, inbox, lying, functools.partial(of_tables, spec), settings)
-            lying = list(listing(spec, inbox, lying))
-        names = of_tables(spec, lying)
-        hashes = _hashes(spec, base, names, settings)
-        _require(spec, names, present)
+    if present := [p for p in sorted(inbox.rglob("*")) if p.is_file() and p.name != ORIGIN_FILE]:
+        base, hashes = _unpacked(spec, inbox, present, settings)
         return base, hashes, *_declared(spec, inbox / ORIGIN_FILE)
     if folder := downloaded(spec, settings):
-        hashes = _fetched(spec, settings)
-        return folder, hashes, hashes, "open"
+        present = [p for p in sorted(folder.rglob("*")) if p.is_file()]
+        base, hashes = _unpacked(spec, folder, present, settings)
+        return base, hashes, hashes, "open"
     if spec.access.package:
         base, hashes = _packaged(spec)
         return base, hashes, hashes, "open"
@@ -358,13 +352,18 @@ def _declared(spec: SourceSpec, path: Path) -> tuple[dict[str, str], str]:
     return said.files, said.origin
 
 
-def _fetched(spec: SourceSpec, settings: Settings) -> dict[str, str]:
-    """Files of the downloaded set that the tables expect."""
-    last = polled(spec, settings)
-    files = last.files if last else {}
-    names = of_tables(spec, files)
-    _require(spec, names, [Path(name) for name in files])
-    return {name: files[name].sha256 for name in names}
+def _unpacked(
+    spec: SourceSpec, place: Path, present: Sequence[Path], settings: Settings
+) -> tuple[Path, dict[str, str]]:
+    """Folder and hashes of the files that the specification wants, out of zips where they are."""
+    lying, base = [p.relative_to(place).as_posix() for p in present], place
+    if has_zips(spec, lying):
+        base = lay_out(spec, place, lying, functools.partial(of_tables, spec), settings)
+        lying = list(listing(spec, place, lying))
+    names = of_tables(spec, lying)
+    hashes = _hashes(spec, base, names, settings)
+    _require(spec, names, present)
+    return base, hashes
 
 
 def _packaged(spec: SourceSpec) -> tuple[Path, dict[str, str]]:

@@ -2,8 +2,10 @@
 
 import datetime
 import hashlib
+import io
 import json
 import urllib.parse
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -66,6 +68,20 @@ def test_what_is_published_is_fetched_and_becomes_an_open_version(
     raw = archive.ingest(spec, settings)
     assert raw is not None
     assert (raw.origin, raw.group, [f.name for f in raw.files]) == ("open", "open", ["pits.csv"])
+
+
+def test_a_published_zip_is_taken_as_the_files_in_it(
+    spec: SourceSpec, settings: Settings, site: Site
+) -> None:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archived:
+        archived.writestr("soil/pits.csv", "A,B\n1,2\n")
+    site.pages["/all.zip"] = Served(packed.getvalue(), etag='"z"')
+    spec = fetched(spec, {"all.zip": site.url("/all.zip")})
+    poll(spec, settings, NOW)
+    raw = archive.ingest(spec, settings)
+    assert raw is not None
+    assert [f.name for f in raw.files] == ["soil/pits.csv"]
 
 
 @pytest.mark.parametrize(
