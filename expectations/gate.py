@@ -38,7 +38,7 @@ def commit_if_valid(
         standard: The table to commit.
         settings: Where store and archive are.
         compare: Is a version refused for being much unlike the last one? A version that a person
-            accepted never is.
+            accepted never is, nor the synthetic twin.
 
     Returns:
         One report for each part, the main one first.
@@ -48,7 +48,8 @@ def commit_if_valid(
             all its parts, and the quarantine entry holds the reasons.
         StoreError: The store cannot be read or written.
     """
-    compare = compare and not standard.raw.accepted
+    # The twin is what the settings say: one of another size or seed is no fault of a file.
+    compare = compare and not standard.raw.accepted and standard.raw.origin != "synthetic"
     reports = [
         validate(
             piece,

@@ -81,6 +81,16 @@ def test_version_unlike_the_last_one_needs_a_persons_word(settings, good):
     assert quarantined(good.spec, settings) == []
 
 
+@pytest.mark.parametrize("change", [{"accepted": True}, {"origin": "synthetic"}])
+def test_an_accepted_version_and_the_twin_are_not_compared(settings, good, change):
+    table = good.table.with_columns(origin=pl.lit(change.get("origin", "user")))
+    raw = dataclasses.replace(good.raw, **change)
+    commit_if_valid(dataclasses.replace(good, raw=raw, table=table), settings)
+    less = next_version(dataclasses.replace(good, raw=raw), table.head(100))
+    commit_if_valid(less, settings)
+    assert Store(settings).table("pits").height == 100
+
+
 def test_another_group_starts_anew(settings, good):
     commit_if_valid(good, settings)
     other = next_version(good, good.table.head(20).with_columns(origin=pl.lit("open")))
