@@ -326,7 +326,7 @@ def groundwater(place: dict[str, Array]) -> dict[str, np.ndarray]:
     depth = np.clip(6.0 - 4.0 * place["wetness"], 0.5, 40.0)
     return {
         "aquifer": np.select([porous, fissured], [1, 2], 3),
-        "hydrology": np.where(place["clayiness"] > 0.3, 2, 1) + 2 * (place["wetness"] > 1.0),
+        "hydrology": np.where(place["clayiness"] > 0.3, 2, 1) + 2 * (place["wetness"] > 0.4),
         "water_table": place["elevation"] - depth,
         "spring": np.digitize(place["precipitation"], (600.0, 900.0)) + 1,
         "saline": (place["elevation"] < 40.0).astype(int),
