@@ -22,7 +22,8 @@ def write(world: World, folder: Path) -> Draft:
     """Write a folder with raster, value attribute table and legend for each attribute."""
     spec, grid = load_spec("esdb_v2_raster_library"), world.grid("EPSG:3035", 1000)
     draw = world.stream(spec.id)
-    draft = Draft(spec.id, [column.native for column in spec.columns], {})
+    stems = [Path(column.native).stem for column in spec.columns]
+    draft = Draft(spec.id, [f"{stem}/{stem}.tif" for stem in stems], {})
     attributes = esdb(grid.place, grid.soil(0, 30, 2000), grid.soil(30, 100, 2000))
     for layer, column in enumerate(spec.columns):
         name = Path(column.native).stem
