@@ -60,9 +60,25 @@ class Origin(_Model):
     producer: str
     page: str = Field(description="Landing page.")
     doi: str | None = None
+    doi_evidence: Literal["verified", "assumed"] | None = Field(
+        None,
+        description="verified: the DOI was seen in public material; assumed: it is general "
+        "knowledge that nobody checked.",
+    )
     citation: str
+    citation_evidence: Literal["verified", "assumed"] | None = Field(
+        None,
+        description="verified: every part of the citation but the DOI was seen in public material "
+        "of the publisher; assumed: some of it is general knowledge that nobody checked.",
+    )
     published: str | None = Field(None, description="Edition, release or year.")
     licence: Licence
+
+    @model_validator(mode="after")
+    def _evidence_of_something(self) -> "Origin":
+        if self.doi_evidence and not self.doi:
+            raise ValueError("`doi_evidence` goes with a doi")
+        return self
 
 
 class Stac(_Model):

@@ -3,7 +3,7 @@
 `tests/data/catalogue_68.csv` has one row a variable: the header or layer as public material names
 it (free text where none was seen), its unit, and whether header and unit were seen (`verified`) or
 are general knowledge (`assumed`). `catalogue_68_sources.csv` has one row a source: how many faults
-of its files are known, and its DOI.
+of its files are known, its DOI, and whether that was seen.
 """
 
 import csv
@@ -140,6 +140,15 @@ def test_every_known_fault_stands_in_the_folder(source: str) -> None:
     assert len(spec.quirks) >= int(CATALOGUE[source]["quirks"])
     assert (spec.origin.doi or "").casefold() == CATALOGUE[source]["doi"].casefold()
     assert not spec.origin.licence.redistribute
+
+
+@pytest.mark.parametrize("source", CATALOGUE)
+def test_references_say_whether_they_were_seen(source: str) -> None:
+    origin = load_spec(source).origin
+    assert (origin.doi_evidence or "") == CATALOGUE[source]["doi_evidence"]
+    assert origin.citation_evidence
+    told = " ".join([*load_spec(source).quirks, origin.licence.note or ""])
+    assert "DOI is from general knowledge" not in told
 
 
 @pytest.mark.parametrize("source", source_ids())
