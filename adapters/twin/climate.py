@@ -61,7 +61,7 @@ def indicators(place: dict[str, Array]) -> dict[str, Array]:
     """
     months = np.stack([month_temperature(place, m) for m in range(1, 13)])
     days = _DAYS.reshape(-1, *[1] * place["temperature"].ndim)
-    rain = sum(month_precipitation(place, m) for m in range(1, 13))
+    rain = np.sum([month_precipitation(place, m) for m in range(1, 13)], axis=0)
     # Wider in a dry, continental climate.
     daily = np.clip(11.0 - 0.003 * (rain - 700.0) + 0.8 * place["lime"], 4.0, 18.0)
     high, low = months + daily / 2, months - daily / 2

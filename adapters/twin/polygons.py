@@ -43,7 +43,7 @@ class Patches:
 
         way = pyproj.Transformer.from_crs("EPSG:3035", crs, always_xy=True)
         rings = np.stack(way.transform(self.corners[..., 0], self.corners[..., 1]), axis=-1)
-        return shapely.to_wkb(shapely.polygons(rings), byte_order=1)
+        return np.asarray(shapely.to_wkb(shapely.polygons(rings), byte_order=1))
 
 
 def patches(world: World, name: str) -> Patches:
