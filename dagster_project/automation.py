@@ -13,6 +13,7 @@ code and which versions of its dependencies it was made from, so one comparison 
 that says the same takes 8 ms an asset, and seconds a tick on the whole graph.
 """
 
+import functools
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -137,11 +138,27 @@ class OnNewData(dg.AutomationCondition):
 
     @staticmethod
     def _at_rest(context: dg.AutomationContext, deps: Iterable[dg.AssetKey]) -> bool:
-        """Is neither the asset nor a dependency being made right now?"""
+        """Is neither the asset nor anything that it is made from about to change?
+
+        A dependency that is asked for in the same look is made before it, in the same run. One
+        further up that is asked for, or under way, may still change a dependency: what is made
+        now would be made twice.
+        """
         queryer = context.asset_graph_view.get_inner_queryer_for_back_compat()
-        return all(
-            queryer.get_in_progress_asset_subset(asset_key=key).is_empty
-            for key in (context.key, *deps)
+        asked = {k for k, found in context.request_subsets_by_key.items() if not found.is_empty}
+
+        @functools.cache
+        def changing(key: dg.AssetKey) -> bool:
+            parents = context.asset_graph.get(key).parent_keys
+            return any(parent in asked or under_way(parent) for parent in parents) or any(
+                changing(parent) for parent in parents
+            )
+
+        def under_way(key: dg.AssetKey) -> bool:
+            return not queryer.get_in_progress_asset_subset(asset_key=key).is_empty
+
+        return not under_way(context.key) and not any(
+            under_way(dep) or (dep not in asked and changing(dep)) for dep in deps
         )
 
 

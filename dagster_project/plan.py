@@ -226,12 +226,13 @@ class _Walk:
             if coming.refused:
                 self.refused[spec.id] = coming.refused
                 return None, False
-            return coming.version, False
+            # The twin may well write the same bytes again.
+            return coming.version, spec.id in self.twin
         if spec := self.std.get(key):
             coming = self.coming.get(spec.id)
             if coming is None or coming.refused:
                 coming = self._kept(spec)
-            return coming.standard, False
+            return coming.standard, spec.id in self.twin
         if group := self.samples.get(key):
             mine = [s for s in group.specs if s.sample and self._group(s) == group.name]
             return (_ANEW if mine else None), True

@@ -17,6 +17,7 @@ class World:
     instance: dg.DagsterInstance
     versions: dict[str, str] = field(default_factory=lambda: {"a": "1", "b": "1", "c": "1"})
     failing: set[str] = field(default_factory=set)
+    more: dict[str, list[str]] = field(default_factory=dict)
     code: str = "1"
     cursor: object = None
 
@@ -54,6 +55,7 @@ class World:
                 made("a", ["first"], ["first"]),
                 made("b", ["a", "second"]),
                 made("c", ["b", "second"], ["b"]),
+                *(made(name, deps) for name, deps in self.more.items()),
             ]
         )
 
@@ -189,3 +191,19 @@ def test_changes_are_named() -> None:
     now = MadeFrom("2", {first: "2", second: "1"})
     assert now.differences(before) == ["code", "first", "second"]
     assert now.differences(now) == []
+
+
+def test_what_is_made_of_near_and_far_is_made_once(world: World) -> None:
+    """`d` is made from `a`, which is ready at once, and from `c`, which follows from it later."""
+    world.versions["d"] = "1"
+    world.more["d"] = ["a", "c"]
+    world.tick()
+    world.observe("first", "1")
+    assert world.settle() == [{"a"}, {"b"}, {"c", "d"}]
+    world.observe("first", "2")
+    world.versions |= {"a": "2", "b": "2", "c": "2"}
+    assert world.settle() == [{"a"}, {"b"}, {"c", "d"}]
+    world.observe("first", "3")
+    world.versions["a"] = "3"
+    # `b` makes the same as before, so nothing is left to wait for.
+    assert world.settle() == [{"a"}, {"b"}, {"d"}]
