@@ -53,6 +53,7 @@ class Baseline:
         filled: Column -> share of its rows that hold a value.
         box: west, south, east, north of the positions, in degrees; None where there are too few.
         layers: Raster column -> its layers, in the order of their elements.
+        files: File (or `file!sheet`) -> rows that come from it.
     """
 
     version: str
@@ -61,6 +62,7 @@ class Baseline:
     filled: dict[str, float]
     box: list[float] | None = None
     layers: dict[str, list[Layer]] = field(default_factory=dict)
+    files: dict[str, int] = field(default_factory=dict)
 
 
 def baseline(standard: "Standard", settings: Settings) -> Baseline | None:
@@ -79,7 +81,9 @@ def baseline(standard: "Standard", settings: Settings) -> Baseline | None:
     version, table = last
     if standard.spec.is_raster:
         return Baseline(version, table.height, {}, {}, layers=layers(table))
-    return Baseline(version, table.height, middle(table), filled(table), box(table))
+    return Baseline(
+        version, table.height, middle(table), filled(table), box(table), files=files(table)
+    )
 
 
 def last_table(standard: "Standard", settings: Settings) -> tuple[str, pl.DataFrame] | None:
@@ -133,6 +137,12 @@ def box(table: pl.DataFrame) -> list[float] | None:
     west, south = placed.min().row(0)
     east, north = placed.max().row(0)
     return [west, south, east, north] if west < east and south < north else None
+
+
+def files(table: pl.DataFrame) -> dict[str, int]:
+    """Rows of the table by the file that they come from."""
+    file = pl.col("row_ref").str.replace(r"#\d+$", "")
+    return dict(table.group_by(file, maintain_order=True).len().iter_rows())
 
 
 def extent(geometry: pl.Series) -> list[float] | None:

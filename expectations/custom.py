@@ -18,7 +18,7 @@ from great_expectations.expectations.expectation import BatchExpectation
 
 from adapters.rules import depth_order, texture_sum
 from adapters.spec import DepthOrder, TextureSum
-from expectations.baselines import extent, layer
+from expectations.baselines import extent, files, layer
 
 SAMPLES = 5
 
@@ -373,6 +373,26 @@ class ExpectLayersToBeLike(TableRule):
         if (share := shared(tuple(box), now.box)) < self.min_share:
             faults.append(f"lies on {share:.0%} of the box of before")
         return faults
+
+
+class ExpectFilesToKeepTheirRows(TableRule):
+    """A file that gave rows to another version gives about as many now; another name is no file."""
+
+    files: dict[str, int]
+    min_share: float
+    success_keys: ClassVar[tuple[str, ...]] = ("files", "min_share")
+
+    def faults(self, table: pl.DataFrame) -> tuple[pl.DataFrame, object]:
+        """Files of which fewer rows came."""
+        now = files(table)
+        fewer = {
+            name: f"{now[name]} rows, and {count} before"
+            for name, count in self.files.items()
+            if 0 < now.get(name, 0) < self.min_share * count
+        }
+        found = {"row_ref": list(fewer), "found": list(fewer.values())}
+        observed = f"{len(now)} files"
+        return pl.DataFrame(found, schema={"row_ref": pl.String, "found": pl.String}), observed
 
 
 class ExpectPositionsToCoverBox(TableRule):

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 # A new edition may lose some rows, or a column's value in some rows; one that loses it in more than
 # a fifth of them is taken for truncated, or for lacking an optional file that the last one had.
 MAX_SHRINKAGE = 0.2
+# Rows that stayed have less reason to lose values: half of a joined table is missing, say.
+MAX_LOSS = 0.1
 # A layer's mean may move by a quarter of its range, and where no value is negative neither halve
 # nor double: a unit slip moves it by a factor of 10 or more, another year by a few percent.
 MAX_SHIFT = 0.25
@@ -67,11 +69,19 @@ def compared(standard: "Standard", last: Baseline) -> list["Expectation"]:
 
 
 def _coverage(standard: "Standard", last: Baseline) -> list["Expectation"]:
-    from expectations.custom import ExpectPositionsToCoverBox
+    from expectations.custom import ExpectFilesToKeepTheirRows, ExpectPositionsToCoverBox
 
+    kept: list[Expectation] = [
+        ExpectFilesToKeepTheirRows(
+            files=last.files,
+            min_share=1 - MAX_SHRINKAGE,
+            **meta(f"version {last.version} had more: a truncated file", comparison=True),
+        )
+    ]
     if last.box is None:
-        return []
+        return kept
     return [
+        *kept,
         ExpectPositionsToCoverBox(
             box=last.box,
             of_geometry="geometry" in standard.table.columns,
@@ -80,7 +90,7 @@ def _coverage(standard: "Standard", last: Baseline) -> list["Expectation"]:
                 f"version {last.version} reached farther: a truncated file, or other coordinates",
                 comparison=True,
             ),
-        )
+        ),
     ]
 
 
@@ -94,7 +104,7 @@ def _columns(standard: "Standard", last: Baseline) -> list["Expectation"]:
     emptier: list[Expectation] = [
         gxe.ExpectColumnProportionOfNonNullValuesToBeBetween(
             column=name,
-            min_value=share * (1 - MAX_SHRINKAGE),
+            min_value=share * (1 - MAX_LOSS),
             **meta(
                 f"far fewer values than in version {last.version} ({share:.0%} of its rows): an "
                 "optional file is missing, or a joined one is cut short or has other keys",

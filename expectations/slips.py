@@ -38,6 +38,9 @@ MIN_VALUES = 30
 _MIN_DISTINCT = 5
 # Pairs that are all moved alike tell more than as many values of two samples.
 _MIN_PAIRS = 6
+_KEYS_KEPT = 0.5
+_MIN_UNRELATED, _RELATED = 60, 0.5
+"""Pairs, and the rank correlation that two editions of one thing have at least."""
 _QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 _NORMAL_QUARTILES = 1.349
 """Distance of the quartiles of a normal distribution, in standard deviations."""
@@ -50,6 +53,7 @@ _STATISTICS = ("value", "mean", "median")
 _LINEAR_UNITS = ("pH", "pF", "degC", "K", "degF")
 _BLOCKS, _BLOCK = 16, 64
 _ARRAYS = 500
+_POINTS = 40
 
 
 @dataclass(frozen=True)
@@ -240,10 +244,10 @@ def rescaled(
     if len(new) < _MIN_PAIRS or len(np.unique(old)) < _MIN_PAIRS // 2:
         return None
     slope, offset = _line(old, new)
-    size = np.std(new)
-    close = np.abs(new - slope * old - offset) <= 0.02 * size
-    moved = np.median(np.abs(new - old)) > 0.02 * max(np.std(old), np.finfo(float).tiny)
-    if size == 0 or slope <= 0 or close.mean() < 0.9 or not moved:
+    fit, size = slope * old + offset, float(np.subtract(*np.quantile(new, (0.75, 0.25))))
+    close = np.abs(new - fit) <= 0.02 * np.maximum(np.abs(fit), size)
+    moved = abs(slope - 1) > 0.02 or abs(offset) > 0.02 * size
+    if slope <= 0 or close.mean() < 0.9 or not moved:
         return None
     shift = f" {'+' if offset > 0 else '-'} {abs(offset):.4g}"
     said = f"{slope:.4g} x the last one" + (shift if abs(offset) > 0.02 * size else "")
@@ -251,6 +255,25 @@ def rescaled(
         if np.allclose(slip.apply(new), old, rtol=0.02, atol=0.02 * np.std(old)):
             return f"{said} ({slip.words})"
     return said
+
+
+def unrelated(new: np.ndarray, old: np.ndarray) -> str | None:
+    """Have two series of the same things nothing in common? Then one is of something else.
+
+    Args:
+        new: (n,) values, NaN where there is none.
+        old: (n,) values of the same things before.
+    """
+    both = np.isfinite(new) & np.isfinite(old)
+    new, old = new[both], old[both]
+    if len(new) < _MIN_UNRELATED or min(len(np.unique(v)) for v in (new, old)) < _MIN_DISTINCT:
+        return None
+    from scipy.stats import spearmanr
+
+    correlation = float(spearmanr(new, old).statistic)
+    if correlation >= _RELATED:
+        return None
+    return f"unlike the last one at the same places (rank correlation {correlation:.2f})"
 
 
 def exchanged(new: dict[str, np.ndarray], old: dict[str, np.ndarray]) -> dict[str, str]:
@@ -302,13 +325,16 @@ def against_last(
     found = {}
     for name in new.keys() & old.keys():
         record = records.get(name.partition("/")[0])
-        if record is None or new[name].dtype.kind != "f" or record.kind != "numeric":
+        if new[name].dtype.kind != "f" or (record is not None and record.kind != "numeric"):
             continue
-        known = functools.partial(slips, standard, record) if record.quantity else tuple
-        if said := rescaled(new[name], old[name], known):
+        known = functools.partial(slips, standard, record) if record and record.quantity else tuple
+        said = rescaled(new[name], old[name], known) or unrelated(new[name], old[name])
+        if said:
             found[name.partition("/")[0]] = said
     for name, other in exchanged(new, old).items():
         found[name.partition("/")[0]] = f"what {other} was before"
+    if not standard.spec.is_raster:
+        found |= _elsewhere(standard, last, new, old)
     return dict(sorted(found.items()))
 
 
@@ -359,11 +385,34 @@ def slip_expectations(
                 column=name,
                 likely=likely,
                 evidence=f"compared with version {version}",
-                **meta(remedy.format(spec.column(name).line), comparison=True),
+                **meta(
+                    "look at what was before: the file has another unit, order or content",
+                    comparison=True,
+                ),
             )
             for name, likely in against_last(standard, table, root, settings.data_root).items()
         ]
     return derived
+
+
+def _elsewhere(
+    standard: "Standard",
+    last: pl.DataFrame,
+    new: dict[str, np.ndarray],
+    old: dict[str, np.ndarray],
+) -> dict[str, str]:
+    """Rows that are not those of before: other keys, or geometries in another place."""
+    found, keys = {}, [k for k in standard.spec.keys if k in last.columns]
+    if keys and last.height >= _MIN_PAIRS:
+        met = last.join(standard.table, on=keys, how="semi", nulls_equal=True).height
+        if met < _KEYS_KEPT * last.height:
+            found[keys[0]] = f"{met} of the {last.height} keys of before"
+    if "geometry/x" in new and len(old["geometry/x"]) >= _MIN_PAIRS:
+        size = max(np.nanmax(old[f"geometry/{a}"]) - np.nanmin(old[f"geometry/{a}"]) for a in "xy")
+        away = np.hypot(*(new[f"geometry/{a}"] - old[f"geometry/{a}"] for a in "xy")) > size / 20
+        if away.mean() > 0.1:
+            found["geometry"] = f"{away.mean():.0%} of the geometries lie elsewhere"
+    return found
 
 
 def _measured(standard: "Standard") -> list[tuple["ColumnRecord", Quantity]]:
@@ -527,6 +576,9 @@ def _rows(
         for r in standard.columns
         if r.name in last.columns and r.name not in keys and r.kind in ("numeric", "categorical")
     ]
+    if "geometry" in new.columns and "geometry" in last.columns:
+        new, last = (_with_centroids(part) for part in (new, last))
+        names += ["geometry/x", "geometry/y"]
     kinds = (pl.Float64, pl.String, pl.List)
     names = [n for n in names if new[n].dtype == last[n].dtype and new[n].dtype in kinds]
     if keys and set(keys) <= set(last.columns):
@@ -540,6 +592,14 @@ def _rows(
         return {}, {}
     pairs = {n: _pair(new[n], old[n]) for n in names}
     return {n: p[0] for n, p in pairs.items()}, {n: p[1] for n, p in pairs.items()}
+
+
+def _with_centroids(table: pl.DataFrame) -> pl.DataFrame:
+    import shapely
+
+    middle = shapely.centroid(shapely.from_wkb(table["geometry"].to_numpy()))
+    place = {"geometry/x": shapely.get_x(middle), "geometry/y": shapely.get_y(middle)}
+    return table.with_columns(pl.Series(name, values) for name, values in place.items())
 
 
 def _pair(new: pl.Series, old: pl.Series) -> tuple[np.ndarray, np.ndarray]:
@@ -558,18 +618,40 @@ def _series(column: pl.Series) -> np.ndarray:
 def _layers(
     standard: "Standard", last: pl.DataFrame, root: Path, last_root: Path
 ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
-    """Pixels of layers that have the same grid in both versions, by `column/element`."""
+    """Pixels at the same places of layers in one CRS, by `column/element`.
+
+    Of one grid they are the same pixels, of two the nearest ones to evenly laid points.
+    """
     found: tuple[dict[str, np.ndarray], dict[str, np.ndarray]] = ({}, {})
-    grid = ("crs", "transform", "width", "height")
+    grid = ("transform", "width", "height")
     before = {(r["column"], r["element"]): r for r in last.iter_rows(named=True)}
     for row in standard.table.iter_rows(named=True):
         key = (row["column"], row["element"])
         old = before.get(key)
-        if old is None or any(row[g] != old[g] for g in grid):
+        if old is None or row["crs"] != old["crs"]:
             continue
         paths = [root / row["path"], last_root / old["path"]]
         if row["sha256"] == old["sha256"] or not paths[1].is_file():
             continue
+        same = all(row[g] == old[g] for g in grid)
+        points = None if same else _lattice(old)
         for part, path in zip(found, paths, strict=True):
-            part[f"{key[0]}/{key[1]}"] = _pixels(path)
+            part[f"{key[0]}/{key[1]}"] = _pixels(path) if same else _nearest(path, points)
     return found
+
+
+def _lattice(layer: dict[str, Any]) -> np.ndarray:
+    """(n, 2) x and y of evenly laid points on a layer."""
+    a, _, left, _, e, top = layer["transform"]
+    columns = (np.arange(_POINTS) + 0.5) / _POINTS * layer["width"]
+    rows = (np.arange(_POINTS) + 0.5) / _POINTS * layer["height"]
+    x, y = np.meshgrid(left + a * columns, top + e * rows)
+    return np.column_stack([x.ravel(), y.ravel()])
+
+
+def _nearest(path: Path, points: np.ndarray) -> np.ndarray:
+    import rasterio
+
+    with rasterio.open(path) as layer:
+        values = np.ma.concatenate(list(layer.sample(points, masked=True)))
+    return values.astype(np.float64).filled(np.nan)
