@@ -1,4 +1,6 @@
-"""The whole main job on the tiny twin and the open data: once, again, and killed half-way."""
+"""The whole main job on the tiny twin and the open data: once and again; and, on fewer sources of
+every kind, killed half-way and without the truth.
+"""
 
 import hashlib
 import os
@@ -12,16 +14,35 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from adapters import twin
 from adapters.settings import Settings, process_environment
 from dagster_project import definitions, summary
 from dagster_project import run as main_job
 
 ROOT = Path(__file__).parent.parent.parent
 TIMEOUT_S = 400
+FEW = (
+    "lucas_2009_topsoil",  # points that are samples
+    "lucas_2018_topsoil",
+    "spade_m",  # profiles that are samples
+    "esdb_v2_vector",  # polygons
+    "pesticides_residues_nuts2",  # regions
+    "efsa_spatial_data",  # rasters
+    "phosphorus_budget_stocks",  # several parts
+)
 
 
-def settings_in(root: Path) -> Settings:
-    return Settings(data_root=root / "data", truth_root=root / "truth", twin_size="tiny")
+def settings_in(root: Path, *, twin: bool = True) -> Settings:
+    return Settings(data_root=root / "data", truth_root=root / "truth", twin_size="tiny", twin=twin)
+
+
+@pytest.fixture(scope="module")
+def few(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """The main job on a few of the twin's sources and the open data."""
+    settings = settings_in(tmp_path_factory.mktemp("few"), twin=False)
+    twin.write(settings, FEW)
+    assert main_job.run(settings).failed == {}
+    return settings
 
 
 def fingerprint(settings: Settings) -> dict[str, str]:
@@ -80,7 +101,7 @@ def kill_when(settings: Settings, place: str) -> int:
     environment = process_environment(
         SOILMELD_DATA_ROOT=str(settings.data_root),
         SOILMELD_TRUTH_ROOT=str(settings.truth_root),
-        SOILMELD_TWIN_SIZE=settings.twin_size,
+        SOILMELD_TWIN="false",
     )
     with subprocess.Popen(
         [sys.executable, "-m", "dagster_project.run"],
@@ -99,27 +120,26 @@ def kill_when(settings: Settings, place: str) -> int:
         return process.wait()
 
 
-def test_killed_and_run_again_ends_as_if_nothing_had_been(
-    whole: tuple[Settings, main_job.Outcome], tmp_path: Path
-) -> None:
-    settings = settings_in(tmp_path)
+def test_killed_and_run_again_ends_as_if_nothing_had_been(few: Settings, tmp_path: Path) -> None:
+    settings = settings_in(tmp_path, twin=False)
+    shutil.copytree(few.raw, settings.raw)
+    shutil.copytree(few.truth_root, settings.truth_root)
     # While the first sources are committed, then while the matrix is built, then while training.
     for place in ("store/soilmeld.duckdb", "fused/synthetic/*", "runs/*/*/metrics.jsonl"):
         assert kill_when(settings, place) == -signal.SIGKILL
     outcome = main_job.run(settings)
     assert outcome.failed == {}
-    assert fingerprint(settings) == fingerprint(whole[0])
+    assert fingerprint(settings) == fingerprint(few)
     assert main_job.run(settings).made == []
 
 
 def test_the_truth_is_read_by_the_audit_alone(
-    whole: tuple[Settings, main_job.Outcome], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    few: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    before, _ = whole
-    settings = settings_in(tmp_path).model_copy(update={"twin": False})
-    shutil.copytree(before.raw, settings.raw)
+    settings = settings_in(tmp_path, twin=False)
+    shutil.copytree(few.raw, settings.raw)
     monkeypatch.setattr(definitions, "training_assets", lambda group: [])
     outcome = main_job.run(settings)
     assert not settings.truth_root.exists()
     assert list(outcome.failed) == ["synthetic/audit"]
-    assert fingerprint(settings) == fingerprint(before)
+    assert fingerprint(settings) == fingerprint(few)
