@@ -23,12 +23,13 @@ from adapters.columns import ColumnRecord, canonical_unit, column_range, convert
 from adapters.correcting import correct_layer
 from adapters.crs import require_same_crs, to_degrees
 from adapters.errors import CodebookError, ReadError, SoilmeldError, refuse
-from adapters.readers import is_glob, layer_files, refuse_web_page, table_files
+from adapters.layers import element_files, refuse_misnamed
+from adapters.readers import is_glob, refuse_web_page, table_files
 from adapters.readers.netcdf import open_variable
 from adapters.readers.raster import Grid, open_band, open_mosaic
 from adapters.rules import FLAGS_SCHEMA
 from adapters.settings import Settings
-from adapters.spec import Column, SourceSpec, TextureSum, expand_braces
+from adapters.spec import Column, SourceSpec, TextureSum
 from adapters.tally import Flag, Tally
 from adapters.units import conversion
 from adapters.value_tables import decoded
@@ -84,6 +85,10 @@ def standardise_layers(
                 table_files(spec, name, raw.files)
             except SoilmeldError as error:
                 refuse(error)
+        try:
+            refuse_misnamed(spec, raw.files)
+        except SoilmeldError as error:
+            refuse(error, ("tables", next(iter(spec.tables)), "files"))
         rows, flags, records = [], [], []
         for column in spec.columns:
             try:
@@ -198,12 +203,11 @@ def _layers(
     """(row_ref, grid) of every element of a column; none where it is optional and absent."""
     read = spec.tables[column.table].read
     found: list[tuple[str, Grid]] = []
-    spellings = zip(column.natives, *map(expand_braces, column.aliases), strict=False)
-    for native, *others in spellings:
+    elements = element_files(column, raw.files)
+    if not column.required and not any(files for _, files in elements):
+        return []
+    for native, files in elements:
         pattern, _, part = native.partition("#")
-        files = layer_files(raw.files, [pattern, *(o.partition("#")[0] for o in others)])
-        if not files and not column.required:
-            return []
         if len(files) != 1 and not (files and is_glob(pattern)):
             raise ReadError(
                 f"{len(files) or 'no'} files for layer {native!r}",

@@ -214,6 +214,26 @@ def test_missing_layer_and_missing_band(settings: Settings, tmp_path: Path) -> N
     assert made.table["column"].to_list() == ["a"]
 
 
+def test_layers_that_may_be_absent(settings: Settings, tmp_path: Path) -> None:
+    def lying(*names: str) -> dict[str, Path]:
+        return {n: _tiff(tmp_path / n, np.ones((2, 3), np.float32)) for n in names}
+
+    columns = [
+        column("a", native="a.tif", required=False),
+        column("b", native="b_{1..2}.tif", required=False),
+    ]
+    assert _run(settings, columns, lying("a.tif")).table["column"].to_list() == ["a"]
+    assert _run(settings, columns, lying("b_1.tif", "b_2.tif")).table.height == 2
+    with pytest.raises(ReadError, match="no files for layer 'b_2.tif'"):
+        _run(settings, columns, lying("b_1.tif"))
+    with pytest.raises(ReadError, match="none of its layers is there"):
+        _run(settings, columns, lying("c.tif"))
+    with pytest.raises(ReadError, match="and 'c.tif' is no layer"):
+        _run(settings, columns, lying("a.tif", "c.tif"))
+    # Where all layers are there, another raster is none of them.
+    assert _run(settings, columns, lying("a.tif", "b_1.tif", "b_2.tif", "c.tif")).table.height == 3
+
+
 def test_same_input_gives_the_same_bytes(settings: Settings, tmp_path: Path) -> None:
     values = np.random.default_rng(1).normal(size=(40, 50)).astype(np.float32)
     files = {"a.tif": _tiff(tmp_path / "a.tif", values)}
