@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-long ui docs lint types bench clean
+.PHONY: help run test test-long ui docs contracts lint types bench clean
 
 help:
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 20
@@ -45,6 +45,9 @@ ui: $(STAMP)  ## the Dagster UI and daemon on the same store
 
 docs: $(STAMP)  ## the parts of the documentation that are written from the code
 	@$(BIN)/python docs/generate.py
+
+contracts: $(STAMP)  ## docs/contracts.md: what is refused of each source's mutated sample
+	@PYTHONPATH=.:tests:tests/contracts $(BIN)/python tests/contracts/write_table.py
 
 lint: $(STAMP)  ## style
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .

@@ -39,7 +39,7 @@ _MIN_DISTINCT = 5
 # Pairs that are all moved alike tell more than as many values of two samples.
 _MIN_PAIRS = 6
 _KEYS_KEPT = 0.5
-_MIN_UNRELATED, _RELATED = 60, 0.5
+_MIN_UNRELATED, _RELATED = 60, 0.8
 """Pairs, and the rank correlation that two editions of one thing have at least."""
 _QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 _NORMAL_QUARTILES = 1.349
