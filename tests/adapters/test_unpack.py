@@ -172,6 +172,11 @@ def _link() -> bytes:
         (_zip({"inner.zip": b"no zip"}), "the zip cannot be read"),
         (_zip({"inner.zip": _encrypted()}), "the zip is encrypted"),
     ],
+    # Not the bytes: a zip says when it was made.
+    ids=[
+        "cut", "no zip", "broken", "encrypted", "link", "up", "up inside", "root", "backslash",
+        "drive", "inner up", "inner no zip", "inner encrypted",
+    ],  # fmt: skip
 )
 def test_what_no_publisher_hands_out_is_refused(
     settings: Settings, content: bytes, said: str
