@@ -18,7 +18,7 @@ from expectations import slips
 from expectations.baselines import baseline
 from expectations.engine import validate
 from expectations.gate import RefusedError, commit_if_valid
-from expectations.slips import Distribution, exchanged, likely_slip, rescaled
+from expectations.slips import Distribution, exchanged, likely_slip, rescaled, unrelated
 
 RANDOM = np.random.default_rng(7)
 CARBON = np.exp(RANDOM.normal(3, 0.6, 400))  # g/kg
@@ -140,6 +140,48 @@ def test_a_fixed_multiple_is_found_whatever_it_is(factor, noise):
 )
 def test_the_same_noisy_or_mixed_is_no_multiple(new):
     assert rescaled(new, CARBON) is None
+
+
+def test_another_thing_at_the_same_places_is_unlike_the_last_one():
+    said = unrelated(RANDOM.permutation(CARBON), CARBON)
+    assert said.startswith("unlike the last one")
+    assert unrelated(CARBON + RANDOM.normal(0, 3, 400), CARBON) is None
+    assert unrelated(RANDOM.permutation(CARBON)[:30], CARBON[:30]) is None
+
+
+def test_other_keys_and_moved_geometries_are_found(tmp_path):
+    import shapely
+
+    good = good_standard(tmp_path)
+    shapes = shapely.to_wkb(shapely.box(np.arange(200), 3.0, np.arange(200) + 1, 4.0))
+    last = good.table.with_columns(geometry=pl.Series(shapes, dtype=pl.Binary))
+    swapped = shapely.to_wkb(shapely.box(3.0, np.arange(200), 4.0, np.arange(200) + 1))
+    turned = dataclasses.replace(
+        good, table=good.table.with_columns(geometry=pl.Series(swapped, dtype=pl.Binary))
+    )
+    assert "geometry" in slips.against_last(turned, last, tmp_path, tmp_path)
+    same = dataclasses.replace(good, table=last)
+    assert slips.against_last(same, last, tmp_path, tmp_path) == {}
+    renamed = dataclasses.replace(
+        good, table=good.table.with_columns(pit=pl.format("new {}", "pit"))
+    )
+    told = slips.against_last(renamed, good.table, tmp_path, tmp_path)
+    assert told["pit"] == "0 of the 200 keys of before"
+
+
+def test_half_of_one_of_two_files_is_refused(tmp_path):
+    settings = Settings(data_root=tmp_path / "data")
+    good = good_standard(tmp_path)
+    file = pl.when(pl.int_range(pl.len()) < 20).then(pl.lit("b.csv#")).otherwise(pl.lit("a.csv#"))
+    both = good.table.with_columns(row_ref=file + pl.int_range(pl.len()).cast(pl.String))
+    whole = dataclasses.replace(good, table=both)
+    commit_if_valid(whole, settings)
+    cut = dataclasses.replace(whole, version="later", table=both[10:])
+    with pytest.raises(RefusedError) as caught:
+        commit_if_valid(cut, settings)
+    (refusal,) = caught.value.reports[0].refusals
+    assert refusal.expectation == "expect_files_to_keep_their_rows"
+    assert refusal.samples == ("b.csv: 10 rows, and 20 before",)
 
 
 def test_exchanged_columns_are_found():
