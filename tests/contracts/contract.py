@@ -1,8 +1,8 @@
 """One source: its good tiny sample, and what becomes of each mutation of it.
 
 A verdict is `refused` (an error, or a blocking expectation), `flagged` (values are NULL and
-flagged, and pass), `warned` (an expectation that does not block), `unseen`, or `-` where the mutation does
-not apply. The good sample is the last version that mutated ones are compared with.
+flagged, and pass), `warned` (an expectation that does not block), `unseen`, or `-` where the
+mutation does not apply. The good sample is the last version that mutated ones are compared with.
 """
 
 import contextlib
@@ -69,6 +69,7 @@ class Good:
             baselines.middle(table),
             baselines.filled(table),
             baselines.box(table),
+            files=baselines.files(table),
         )
 
 
@@ -138,11 +139,15 @@ def _of_piece(sample: Good, piece: SourceSpec, mutation: Mutation) -> Cell:
         return _judged(sample, piece, mutation, None)
     if mutation.table is None:
         return Cell("-", "rows, not pixels")
+    columns = set(sample.standards[piece.id].table.columns)
+    # Tables that people alone read, or that only say limits, are not in the standard table.
     here = [
         name
         for name, table in piece.tables.items()
-        if table.compose != "keep" and matching(sample.raw.files, table.files)
+        if matching(sample.raw.files, table.files) and columns & _of(piece, name)
     ]
+    if not here:
+        return Cell("-", "no table")
     # Where each column must be told, all tables are mutated at once; else one after the other.
     sets = [here] if mutation.each else [[name] for name in here]
     cells = [_judged(sample, piece, mutation, names) for names in sets]
@@ -150,6 +155,10 @@ def _of_piece(sample: Good, piece: SourceSpec, mutation: Mutation) -> Cell:
     if not applied:
         return Cell("-", cells[0].why)
     return max(applied, key=lambda cell: RANK.index(cell.verdict))
+
+
+def _of(piece: SourceSpec, table: str) -> set[str]:
+    return {c.name for c in piece.columns if c.table == table}
 
 
 def _judged(sample: Good, piece: SourceSpec, mutation: Mutation, tables: list[str] | None) -> Cell:
@@ -184,6 +193,8 @@ def _filled(sample: Good, piece: SourceSpec, column: Column) -> bool:
             r["maximum"] is not None and r["maximum"] != r["minimum"]
             for r in rows.iter_rows(named=True)
         )
+    if column.name not in table.columns:
+        return False
     values = table[column.name]
     if isinstance(values.dtype, pl.List):
         values = values.explode()
@@ -335,8 +346,10 @@ def _exchanged_layers(sample: Good, piece: SourceSpec) -> Cell:
     """Each numeric layer under the name of the next."""
     numeric = [c for c in piece.columns if c.kind == "numeric" and not c.is_array]
     numeric = [c for c in numeric if sample.standards[piece.id].table.filter(column=c.name).height]
+    # Two editions or resolutions of one quantity say the same.
+    numeric = list({c.quantity or c.name: c for c in numeric}.values())
     if len(numeric) < 2:
-        return Cell("-", "fewer than two numeric layers")
+        return Cell("-", "fewer than two quantities")
     source = dict(zip((c.name for c in numeric), [*numeric[1:], numeric[0]], strict=True))
     layers = adapters.rasters._layers
 
@@ -357,25 +370,40 @@ def _cut(sample: Good, piece: SourceSpec) -> Cell:
     names = {n for t in piece.tables.values() for n in matching(sample.raw.files, t.files)}
     largest = max((f for f in sample.raw.files if f.name in names), key=lambda f: f.size)
     data = largest.path.read_bytes()
-    return _handed_in(sample, piece, largest.name, data[: len(data) // 2])
+    return _handed_in(sample, piece, {largest.name: data[: len(data) // 2]})
 
 
 def _of_bytes(sample: Good, foreign: Good | None) -> Cell:
     """A file of another source under the name of the first file of this one."""
     if foreign is None:
         return Cell("-", "no other source has files of this format")
-    for piece in sample.spec.pieces[:1]:
-        table = next(t for t in piece.tables.values() if t.compose != "keep")
-        name = matching(sample.raw.files, table.files)[0]
-        suffix = Path(name).suffix
-        others = [f for f in foreign.raw.files if Path(f.name).suffix.lower() == suffix.lower()]
-        if not others:
-            return Cell("-", "no other source has files of this format")
-        return _handed_in(sample, piece, name, others[0].path.read_bytes())
-    raise AssertionError
+    piece = sample.spec.pieces[0]
+    name, other = _first(sample), _first(foreign, Path(_first(sample)).suffix)
+    if other is None:
+        return Cell("-", "no other source has files of this format")
+    files = {f.name: f.path for f in foreign.raw.files}
+    if other in files:
+        # With those that belong to it: the other files of a shapefile.
+        stem, new = Path(other).with_suffix(""), Path(name).with_suffix("")
+        siblings = [f for f in files if Path(f).with_suffix("") == stem]
+        named = {f"{new}{Path(f).suffix}": files[f].read_bytes() for f in siblings}
+    else:
+        inside = [f for f in files if f.startswith(f"{other}/")]
+        named = {f"{name}{f.removeprefix(other)}": files[f].read_bytes() for f in inside}
+    return _handed_in(sample, piece, named)
 
 
-def _handed_in(sample: Good, piece: SourceSpec, name: str, data: bytes) -> Cell:
+def _first(made: Good, suffix: str | None = None) -> str | None:
+    """File, or folder of a binary grid, that the first rows or the first layer come from."""
+    for standard in made.standards.values():
+        for ref in standard.table["row_ref"].to_list():
+            file = ref.partition("#")[0].partition("!")[0]
+            if suffix is None or Path(file).suffix.lower() == suffix.lower():
+                return file
+    return None
+
+
+def _handed_in(sample: Good, piece: SourceSpec, named: dict[str, bytes]) -> Cell:
     """Put bytes into the inbox in place of a file, and take them in as a run would."""
     settings = sample.settings
     folder = settings.raw / sample.spec.id
@@ -384,7 +412,8 @@ def _handed_in(sample: Good, piece: SourceSpec, name: str, data: bytes) -> Cell:
     shutil.rmtree(aside.data_root, ignore_errors=True)
     shutil.copytree(folder, inbox)
     (inbox / ".origin.json").unlink()
-    (inbox / name).write_bytes(data)
+    for name, data in named.items():
+        (inbox / name).write_bytes(data)
     try:
         raw = ingest(load_spec(sample.spec.id), aside)
         standard = standardise(piece, dataclasses.replace(raw, origin="synthetic"), aside)

@@ -22,6 +22,7 @@ SENTINEL = -9999.0
 ALTERNATIVE = 1e20
 """Where -9999 means missing already, or everything below some value does."""
 FOREIGN_CODE = "ZZ9"
+FOREIGN_PIXEL = 32_123.0
 SHARE = 5
 """One row in so many is altered by a mutation of single cells."""
 
@@ -105,9 +106,12 @@ def rescaled(factor: float) -> Callable[[SourceSpec, str, NativeTable], NativeTa
     def table(spec: SourceSpec, name: str, native: NativeTable) -> NativeTable:
         at, cells, wide = places(spec, name, native), native.cells, native.numbers
         comma = spec.tables[name].read.decimal == ","
+        done: set[str] = set()
         for column in of_table(spec, name, measured):
             number, tokens = numbers(spec, name, column)
-            for place in at[column.name]:
+            # An array of all columns holds some that stand for themselves too.
+            for place in [p for p in at[column.name] if p not in done]:
+                done.add(place)
                 if place not in cells.columns:
                     wide = wide.with_columns(pl.col(place) * factor)
                     continue
@@ -186,14 +190,13 @@ def nodata_leaked(spec: SourceSpec, name: str, native: NativeTable) -> NativeTab
 def nodata_leaked_layer(spec: SourceSpec, column: Column, grids: list[Grid]) -> list[Grid]:
     if column.kind == "categorical" and column.codebook == "open":
         raise NotApplicableError("no list of codes")
-    said = sentinel(spec, column.table, column)
-    if column.kind == "categorical":
-        said = SENTINEL if said == ALTERNATIVE else said
+    said = FOREIGN_PIXEL if column.kind == "categorical" else sentinel(spec, column.table, column)
+    _, tokens = numbers(spec, column.table, column)
 
     def alter(values: np.ndarray) -> np.ndarray:
-        return np.where(np.isnan(values), said, values)
+        return np.where(np.isnan(values) | np.isin(values, tokens), said, values)
 
-    return [altered(grid, alter) for grid in grids]
+    return [with_foreign_code(grid, alter) for grid in grids]
 
 
 def swapped(spec: SourceSpec, name: str, native: NativeTable) -> NativeTable:
@@ -291,10 +294,26 @@ def codes_unknown_layer(spec: SourceSpec, column: Column, grids: list[Grid]) -> 
     def alter(values: np.ndarray) -> np.ndarray:
         values = values.copy()
         known = np.flatnonzero(np.isfinite(values))
-        values.flat[known[::SHARE]] = 32_123
+        values.flat[known[::SHARE]] = FOREIGN_PIXEL
         return values
 
-    return [altered(grid, alter) for grid in grids]
+    return [with_foreign_code(grid, alter) for grid in grids]
+
+
+def with_foreign_code(grid: Grid, alter: Callable[[np.ndarray], np.ndarray]) -> Grid:
+    """Pixels of an unknown code; where pixels are places in a list of codes, a place behind it."""
+    if grid.coded is None:
+        return altered(grid, alter)
+    behind = len(grid.coded.codes) + len(grid.coded.foreign)
+    coded = dataclasses.replace(
+        grid.coded, foreign=(*grid.coded.foreign, (int(FOREIGN_PIXEL), FOREIGN_CODE))
+    )
+
+    def place(values: np.ndarray) -> np.ndarray:
+        changed = alter(values)
+        return np.where(changed == FOREIGN_PIXEL, behind, changed)
+
+    return dataclasses.replace(altered(grid, place), coded=coded)
 
 
 def truncated(spec: SourceSpec, name: str, native: NativeTable) -> NativeTable:
