@@ -387,7 +387,7 @@ def test_mercury_comes_in_micrograms(made: Made) -> None:
 
 
 def test_a_map_named_zinc_is_no_manganese(user) -> None:
-    with pytest.raises(ReadError, match=r"no files for layer 'Mn\.tif'"):
+    with pytest.raises(ReadError, match=r"'Mn\.tif', and 'Zn\.tif' is no layer"):
         user(
             "heavy_metals_lucas2009_maps",
             lambda folder: (folder / "Mn.tif").rename(folder / "Zn.tif"),
