@@ -378,7 +378,7 @@ def _of_bytes(sample: Good, foreign: Good | None) -> Cell:
     if foreign is None:
         return Cell("-", "no other source has files of this format")
     piece = sample.spec.pieces[0]
-    name, other = _first(sample), _first(foreign, Path(_first(sample)).suffix)
+    name, other = first_file(sample), first_file(foreign, Path(first_file(sample)).suffix)
     if other is None:
         return Cell("-", "no other source has files of this format")
     files = {f.name: f.path for f in foreign.raw.files}
@@ -393,14 +393,16 @@ def _of_bytes(sample: Good, foreign: Good | None) -> Cell:
     return _handed_in(sample, piece, named)
 
 
-def _first(made: Good, suffix: str | None = None) -> str | None:
+def first_file(made: Good, suffix: str | None = None) -> str | None:
     """File, or folder of a binary grid, that the first rows or the first layer come from."""
     for standard in made.standards.values():
         for ref in standard.table["row_ref"].to_list():
             file = ref.partition("#")[0].partition("!")[0]
             if suffix is None or Path(file).suffix.lower() == suffix.lower():
                 return file
-    return None
+    # Files of joined tables give no rows of their own.
+    names = [f.name for f in made.raw.files if "/" not in f.name]
+    return next((n for n in names if Path(n).suffix.lower() == suffix), None)
 
 
 def _handed_in(sample: Good, piece: SourceSpec, named: dict[str, bytes]) -> Cell:

@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 
 import pytest
-from contract import Cell, Good, good, tried
+from contract import Cell, Good, first_file, good, tried
 from mutations import MUTATIONS
 
 from adapters import twin
@@ -32,24 +32,21 @@ def sample(tmp_path_factory: pytest.TempPathFactory):
     return of
 
 
-def suffixes(source: str) -> set[str]:
-    spec = load_spec(source)
-    patterns = [p for t in spec.tables.values() for p in t.files if t.compose != "keep"]
-    return {Path(p).suffix.lower() for p in patterns}
-
-
-def foreign(source: str) -> str | None:
-    """Another source with a file of the same format as the first file of this one."""
-    first = next(t for t in load_spec(source).tables.values() if t.compose != "keep")
-    wanted = {Path(p).suffix.lower() for p in first.files}
-    others = [s for s in twin.SOURCES if s != source and wanted & suffixes(s)]
-    at = sum(s < source for s in others)
-    return (others[at:] + others[:at])[0] if others else None
+def foreign(source: str, sample) -> Good | None:
+    """The sample of another source that has a file of the format of this one's first file."""
+    wanted = Path(first_file(sample(source))).suffix.lower()
+    after = [s for s in twin.SOURCES if s > source] + [s for s in twin.SOURCES if s < source]
+    for other in after:
+        patterns = [p for t in load_spec(other).tables.values() for p in t.files]
+        if any(Path(p).suffix.lower() in (wanted, ".*", "") for p in patterns):
+            made = sample(other)
+            if first_file(made, wanted) is not None:
+                return made
+    return None
 
 
 def row(source: str, sample) -> dict[str, Cell]:
-    other = foreign(source)
-    return tried(sample(source), sample(other) if other else None)
+    return tried(sample(source), foreign(source, sample))
 
 
 def unseen(cells: dict[str, Cell]) -> dict[str, str]:

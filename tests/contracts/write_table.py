@@ -51,8 +51,7 @@ def main() -> None:
         goods = {s: good(s, Path(folder) / s) for s in twin.SOURCES}
         rows = {}
         for source, made in goods.items():
-            other = foreign(source)
-            rows[source] = tried(made, goods[other] if other else None)
+            rows[source] = tried(made, foreign(source, goods.__getitem__))
     for source, cells in rows.items():
         for name, cell in cells.items():
             if cell.verdict == "unseen":
