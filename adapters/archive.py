@@ -73,6 +73,7 @@ class _Declared(BaseModel):
 
     origin: Literal["synthetic", "open"]
     files: dict[str, str]
+    edition: str | None = None
 
 
 @dataclass(frozen=True)
@@ -97,6 +98,8 @@ class RawVersion:
     retrieved_at: str
     accepted: bool = False
     """Did a person accept it, although it is much unlike the version before?"""
+    edition: str | None = None
+    """What its maker calls it, if anything; only versions of one edition are compared."""
 
     def open(self, settings: Settings) -> Path:
         """Folder in which the files stand under their own names, as links into the archive.
@@ -142,6 +145,7 @@ class Incoming:
         group: Origin group that they stand in.
         base: Folder in which they lie.
         files: Name -> SHA-256.
+        edition: What its maker calls it, if anything.
     """
 
     version: str
@@ -149,6 +153,7 @@ class Incoming:
     group: str
     base: Path
     files: dict[str, str]
+    edition: str | None
 
     @property
     def sizes(self) -> dict[str, int]:
@@ -165,16 +170,22 @@ class Incoming:
         return [fault for name in self.files if (fault := suspicion(self.base / name))]
 
     def doubts(self, spec: SourceSpec, settings: Settings) -> list[str]:
-        """What is suspicious beside the version in use, where both are of one kind.
-
-        The twin is as large as the settings say, and nothing is told by its size.
-        """
+        """What is suspicious beside the version in use, where the two are comparable."""
         last = active(spec, settings)
-        if last is None or last.version == self.version or self.origin == "synthetic":
+        if last is None or last.version == self.version or self.accepted(spec, settings):
             return []
-        if (last.origin, last.group) != (self.origin, self.group) or self.accepted(spec, settings):
+        if not comparable(last, self):
             return []
         return unlike(spec, self.sizes, {file.name: file.size for file in last.files})
+
+
+def comparable(last: RawVersion, new: RawVersion | Incoming) -> bool:
+    """Does the difference of two versions tell anything of the newer one's faults?
+
+    Other people's files differ, and so do those that their maker calls another edition, such as the
+    twin at another size.
+    """
+    return (last.origin, last.group, last.edition) == (new.origin, new.group, new.edition)
 
 
 def incoming(spec: SourceSpec, settings: Settings) -> Incoming | None:
@@ -183,14 +194,15 @@ def incoming(spec: SourceSpec, settings: Settings) -> Incoming | None:
     Raises:
         ArchiveError: A required file is missing.
     """
-    base, names, listed, known = _lying(spec, settings)
-    if not names:
+    lying = _lying(spec, settings)
+    if not lying.names:
         return None
-    chosen, origin, group = _choose(spec, settings, names, listed, known)
+    chosen, origin, group = _choose(spec, settings, lying)
     if chosen is None:
         return None
-    files = {name: names[name] for name in chosen}
-    return Incoming(_version_id(files, origin, group), origin, group, base, files)
+    files = {name: lying.names[name] for name in chosen}
+    edition = lying.edition if origin == lying.origin else None
+    return Incoming(_version_id(files, origin, group), origin, group, lying.base, files, edition)
 
 
 def ingest(spec: SourceSpec, settings: Settings) -> RawVersion | None:
@@ -244,6 +256,7 @@ def _keep(spec: SourceSpec, new: Incoming, settings: Settings) -> None:
         "version": new.version,
         "origin": new.origin,
         "group": new.group,
+        "edition": new.edition,
         "retrieved_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "licence": spec.origin.licence.model_dump(),
         "access": spec.access.model_dump(mode="json"),
@@ -275,8 +288,7 @@ def accept_user(spec: SourceSpec, settings: Settings) -> RawVersion:
     Raises:
         ArchiveError: No file of a user waits in the inbox.
     """
-    _, names, listed, _ = _lying(spec, settings)
-    if not any(sha256 not in listed.values() for sha256 in names.values()):
+    if not _lying(spec, settings).yours:
         raise ArchiveError(
             "no file of yours waits",
             source=spec.id,
@@ -291,9 +303,8 @@ def accept_user(spec: SourceSpec, settings: Settings) -> RawVersion:
 
 def waiting(spec: SourceSpec, settings: Settings) -> list[str]:
     """Names of a user's files that lie in the inbox while the twin's version stays in use."""
-    _, names, listed, _ = _lying(spec, settings)
-    yours = [name for name, sha256 in names.items() if sha256 not in listed.values()]
-    return yours if listed and not replaces_twin(spec, settings) else []
+    lying = _lying(spec, settings)
+    return lying.yours if lying.listed and not replaces_twin(spec, settings) else []
 
 
 def replaces_twin(spec: SourceSpec, settings: Settings) -> bool:
@@ -315,30 +326,54 @@ def unused(spec: SourceSpec, settings: Settings) -> list[str]:
     return sorted(set(present) - set(of_tables(spec, present)))
 
 
-def _lying(
-    spec: SourceSpec, settings: Settings
-) -> tuple[Path, dict[str, str], dict[str, str], str]:
-    """Folder, files the specification wants (name -> sha256), those of others, their origin."""
+@dataclass(frozen=True)
+class _Lying:
+    """What there is to take in.
+
+    Attributes:
+        base: Folder in which the files lie.
+        names: Files that the specification wants -> SHA-256.
+        listed: Files that are not the user's -> SHA-256.
+        origin: Of those.
+        edition: Of those.
+    """
+
+    base: Path
+    names: dict[str, str]
+    listed: dict[str, str]
+    origin: str
+    edition: str | None = None
+
+    @property
+    def yours(self) -> list[str]:
+        """Names of the user's files."""
+        return [n for n, sha256 in self.names.items() if sha256 not in self.listed.values()]
+
+
+def _lying(spec: SourceSpec, settings: Settings) -> _Lying:
     inbox = settings.raw / spec.id
     if present := [p for p in sorted(inbox.rglob("*")) if p.is_file() and p.name != ORIGIN_FILE]:
         base, hashes = _unpacked(spec, inbox, present, settings)
-        return base, hashes, *_declared(spec, inbox / ORIGIN_FILE)
+        said = _declared(spec, inbox / ORIGIN_FILE)
+        if said is None:
+            return _Lying(base, hashes, {}, "user")
+        return _Lying(base, hashes, said.files, said.origin, said.edition)
     if folder := downloaded(spec, settings):
         present = [p for p in sorted(folder.rglob("*")) if p.is_file()]
         base, hashes = _unpacked(spec, folder, present, settings)
-        return base, hashes, hashes, "open"
+        return _Lying(base, hashes, hashes, "open")
     if spec.access.package:
         base, hashes = _packaged(spec)
-        return base, hashes, hashes, "open"
-    return inbox, {}, {}, "user"
+        return _Lying(base, hashes, hashes, "open")
+    return _Lying(inbox, {}, {}, "user")
 
 
-def _declared(spec: SourceSpec, path: Path) -> tuple[dict[str, str], str]:
-    """Files of others and their origin, as `.origin.json` says; without one all are the user's."""
+def _declared(spec: SourceSpec, path: Path) -> _Declared | None:
+    """Whose files these are, as `.origin.json` says; without one all are the user's."""
     if not path.is_file():
-        return {}, "user"
+        return None
     try:
-        said = _Declared.model_validate_json(path.read_bytes())
+        return _Declared.model_validate_json(path.read_bytes())
     except ValidationError as error:
         first = error.errors()[0]
         raise ArchiveError(
@@ -349,7 +384,6 @@ def _declared(spec: SourceSpec, path: Path) -> tuple[dict[str, str], str]:
             samples=[str(first["input"])[:80]],
             remedy="remove the file: the data are then yours",
         ) from error
-    return said.files, said.origin
 
 
 def _unpacked(
@@ -418,16 +452,12 @@ def _require(spec: SourceSpec, names: Sequence[str], present: Sequence[Path]) ->
 
 
 def _choose(
-    spec: SourceSpec,
-    settings: Settings,
-    names: dict[str, str],
-    listed: dict[str, str],
-    known: str,
+    spec: SourceSpec, settings: Settings, lying: _Lying
 ) -> tuple[list[str] | None, str, str]:
     """Which of the lying files make the next version, with its origin and group."""
-    theirs = [name for name, sha256 in names.items() if sha256 in listed.values()]
-    yours = [name for name in names if name not in theirs]
-    if not listed:
+    yours, known = lying.yours, lying.origin
+    theirs = [name for name in lying.names if name not in yours]
+    if not lying.listed:
         return yours, "user", "user"
     replacing = replaces_twin(spec, settings)
     if yours and replacing:
@@ -548,6 +578,7 @@ def load(source: str, version: str, settings: Settings) -> RawVersion:
         files,
         lock["retrieved_at"],
         "accepted" in lock,
+        lock.get("edition"),
     )
 
 

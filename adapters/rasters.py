@@ -140,8 +140,6 @@ def _corrected(
 ) -> tuple[list[tuple[str, Grid]], list[Flag]]:
     """Layers of a column with known errors of the publisher put right, and flags of those."""
     layers, flags = _layers(spec, column, raw, folder, stack), []
-    if raw.origin == "synthetic":
-        return layers, flags
     for place, (row_ref, grid) in enumerate(layers):
         file = row_ref.partition("#")[0]
         grid, corrected = correct_layer(spec, column, file, row_ref, grid)

@@ -299,9 +299,8 @@ def _parse(
         try:
             native = read_table(spec, name, folder, file)
             _require_crs(as_read(spec, name, file), name, native)
-            if raw.origin != "synthetic":
-                native, corrected = correct_table(spec, name, native)
-                flags.append(corrected)
+            native, corrected = correct_table(spec, name, native)
+            flags.append(corrected)
             natives.append(native)
         except SoilmeldError as error:
             refuse(error, ("tables", name, "read"))

@@ -6,7 +6,7 @@ Never here: how any of these is done.
 
 from typing import TYPE_CHECKING
 
-from adapters.archive import activate
+from adapters.archive import activate, active, comparable
 from adapters.errors import ValidationError
 from adapters.quarantine import quarantine
 from adapters.settings import Settings
@@ -38,7 +38,7 @@ def commit_if_valid(
         standard: The table to commit.
         settings: Where store and archive are.
         compare: Is a version refused for being much unlike the last one? A version that a person
-            accepted never is, nor the synthetic twin.
+            accepted never is, nor another edition.
 
     Returns:
         One report for each part, the main one first.
@@ -48,8 +48,9 @@ def commit_if_valid(
             all its parts, and the quarantine entry holds the reasons.
         StoreError: The store cannot be read or written.
     """
-    # The twin is what the settings say: one of another size or seed is no fault of a file.
-    compare = compare and not standard.raw.accepted and standard.raw.origin != "synthetic"
+    last = active(standard.spec, settings)
+    compare = compare and not standard.raw.accepted
+    compare = compare and last is not None and comparable(last, standard.raw)
     reports = [
         validate(
             piece,

@@ -242,6 +242,8 @@ def _write_source(
 
 def _record(path: Path, files: dict[str, str], recipe: dict[str, object]) -> None:
     content = {"origin": "synthetic", "files": files, "twin": recipe}
+    if recipe:
+        content["edition"] = ", ".join(f"{name} {said}" for name, said in recipe.items())
     path.write_text(json.dumps(content, indent=1, sort_keys=True) + "\n", encoding="utf-8")
 
 

@@ -4,7 +4,7 @@ import dataclasses
 
 import polars as pl
 import pytest
-from good_standard import ROWS, good_standard
+from good_standard import ROWS, commit, good_standard
 
 from adapters import twin
 from adapters.archive import ingest
@@ -14,7 +14,6 @@ from adapters.settings import Settings
 from adapters.spec import load_spec
 from adapters.standardise import standardise
 from adapters.store import Store
-from expectations.gate import commit_if_valid
 
 
 @pytest.fixture
@@ -37,7 +36,7 @@ def next_version(standard, table):
 
 
 def test_good_version_is_committed_and_used(settings, good):
-    (report,) = commit_if_valid(good, settings)
+    (report,) = commit(good, settings)
     assert report.success
     assert in_use(settings) == "raw1"
     checks = Store(settings).meta("check_result", "pits")
@@ -46,10 +45,10 @@ def test_good_version_is_committed_and_used(settings, good):
 
 
 def test_bad_version_is_quarantined_and_the_old_table_stays(settings, good):
-    commit_if_valid(good, settings)
+    commit(good, settings)
     bad = next_version(good, good.table.with_columns(pl.col("ph") * 10))
     with pytest.raises(ValidationError) as caught:
-        commit_if_valid(bad, settings)
+        commit(bad, settings)
     message = str(caught.value)
     assert "expect_column_values_to_be_between (ph)" in message
     assert "pits.csv#2" in message
@@ -66,36 +65,34 @@ def test_bad_version_is_quarantined_and_the_old_table_stays(settings, good):
 def test_bad_first_version_leaves_no_table(settings, good):
     bad = dataclasses.replace(good, table=good.table.clear())
     with pytest.raises(ValidationError, match="expect_table_row_count_to_be_between"):
-        commit_if_valid(bad, settings)
+        commit(bad, settings)
     assert Store(settings).table("pits") is None
 
 
 def test_version_unlike_the_last_one_needs_a_persons_word(settings, good):
-    commit_if_valid(good, settings)
+    commit(good, settings)
     less = next_version(good, good.table.head(100))
     with pytest.raises(ValidationError, match=f"version v1 has {ROWS} rows"):
-        commit_if_valid(less, settings)
-    commit_if_valid(less, settings, compare=False)
+        commit(less, settings)
+    commit(less, settings, compare=False)
     assert Store(settings).table("pits").height == 100
     assert in_use(settings) == "raw2"
     assert quarantined(good.spec, settings) == []
 
 
-@pytest.mark.parametrize("change", [{"accepted": True}, {"origin": "synthetic"}])
-def test_an_accepted_version_and_the_twin_are_not_compared(settings, good, change):
-    table = good.table.with_columns(origin=pl.lit(change.get("origin", "user")))
-    raw = dataclasses.replace(good.raw, **change)
-    commit_if_valid(dataclasses.replace(good, raw=raw, table=table), settings)
-    less = next_version(dataclasses.replace(good, raw=raw), table.head(100))
-    commit_if_valid(less, settings)
+def test_an_accepted_version_is_not_compared(settings, good):
+    commit(good, settings)
+    less = next_version(good, good.table.head(100))
+    accepted = dataclasses.replace(less.raw, accepted=True)
+    commit(dataclasses.replace(less, raw=accepted), settings)
     assert Store(settings).table("pits").height == 100
 
 
 def test_another_group_starts_anew(settings, good):
-    commit_if_valid(good, settings)
+    commit(good, settings)
     other = next_version(good, good.table.head(20).with_columns(origin=pl.lit("open")))
     raw = dataclasses.replace(other.raw, origin="open", group="open")
-    commit_if_valid(dataclasses.replace(other, raw=raw), settings)
+    commit(dataclasses.replace(other, raw=raw), settings)
     assert Store(settings).table("pits").height == 20
 
 
@@ -106,7 +103,7 @@ def test_optional_files_that_are_not_there_refuse_nothing(settings):
     for name in [".origin.json", *(p.name for p in inbox.glob("*.csv") if "-SOIL-" not in p.name)]:
         (inbox / name).unlink()
     spec = load_spec(source)
-    (report,) = commit_if_valid(standardise(spec, ingest(spec, settings), settings), settings)
+    (report,) = commit(standardise(spec, ingest(spec, settings), settings), settings)
     assert report.success
     assert Store(settings).table(source)["bulk_density_0_10"].null_count() == 90
 
@@ -121,4 +118,16 @@ def test_an_optional_file_whose_rows_match_nothing_is_refused(settings):
     spec = load_spec(source)
     standard = standardise(spec, ingest(spec, settings), settings)
     with pytest.raises(ValidationError, match="bulk_density_0_10"):
-        commit_if_valid(standard, settings)
+        commit(standard, settings)
+
+
+def test_another_edition_of_its_maker_is_not_compared(settings, good):
+    def of(edition, table, version):
+        raw = dataclasses.replace(good.raw, version=version, edition=edition)
+        return dataclasses.replace(good, raw=raw, version=version, table=table)
+
+    commit(of("large", good.table, "raw1"), settings)
+    with pytest.raises(ValidationError, match="rows"):
+        commit(of("large", good.table.head(100), "raw2"), settings)
+    commit(of("small", good.table.head(100), "raw3"), settings)
+    assert Store(settings).table("pits").height == 100

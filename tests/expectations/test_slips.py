@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
-from good_standard import good_standard
+from good_standard import commit, good_standard
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -17,7 +17,7 @@ from adapters.units import conversion
 from expectations import slips
 from expectations.baselines import baseline
 from expectations.engine import validate
-from expectations.gate import RefusedError, commit_if_valid
+from expectations.gate import RefusedError
 from expectations.slips import Distribution, exchanged, likely_slip, rescaled, unrelated
 
 RANDOM = np.random.default_rng(7)
@@ -175,10 +175,10 @@ def test_half_of_one_of_two_files_is_refused(tmp_path):
     file = pl.when(pl.int_range(pl.len()) < 20).then(pl.lit("b.csv#")).otherwise(pl.lit("a.csv#"))
     both = good.table.with_columns(row_ref=file + pl.int_range(pl.len()).cast(pl.String))
     whole = dataclasses.replace(good, table=both)
-    commit_if_valid(whole, settings)
+    commit(whole, settings)
     cut = dataclasses.replace(whole, version="later", table=both[10:])
     with pytest.raises(RefusedError) as caught:
-        commit_if_valid(cut, settings)
+        commit(cut, settings)
     (refusal,) = caught.value.reports[0].refusals
     assert refusal.expectation == "expect_files_to_keep_their_rows"
     assert refusal.samples == ("b.csv: 10 rows, and 20 before",)
@@ -196,19 +196,19 @@ def test_exchanged_columns_are_found():
 def test_a_version_times_1_724_is_refused_and_a_person_may_overrule(tmp_path):
     settings = Settings(data_root=tmp_path / "data")
     good = good_standard(tmp_path)
-    commit_if_valid(good, settings)
+    commit(good, settings)
     matter = dataclasses.replace(
         good,
         version="later",
         table=good.table.with_columns(pl.col("organic_carbon") * 1.724),
     )
     with pytest.raises(RefusedError) as caught:
-        commit_if_valid(matter, settings)
+        commit(matter, settings)
     refusal = next(r for r in caught.value.reports[0].refusals if "declared_unit" in r.expectation)
     assert refusal.column == "organic_carbon"
     assert refusal.comparison
     assert refusal.observed.startswith("1.724 x the last one")
-    commit_if_valid(matter, settings, compare=False)
+    commit(matter, settings, compare=False)
 
 
 def test_a_warning_of_the_pool_does_not_refuse(tmp_path):
