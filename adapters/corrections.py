@@ -4,8 +4,8 @@ Belongs here: what an entry says. Never here: applying it (`correcting.py`), an 
 finds (that is a flag), or one whose truth is not known.
 
 Every entry states in `expect` what is wrong in the file. Where that no longer stands, the publisher
-has changed the file and the entry must go: reading fails and says so. The twin's files hold none of
-these errors, and no entry is applied to them.
+has changed the file and the entry must go: reading fails and says so. A twin of such a source
+writes the errors too: its files are read as the publisher's are.
 """
 
 from typing import Annotated, Literal

@@ -110,9 +110,10 @@ def test_numbers_in_another_unit_are_converted_and_the_rest_stays(tmp_path):
         )
 
 
-def test_the_twin_holds_no_error_of_a_publisher(tmp_path):
+def test_files_of_the_twin_are_read_as_the_publishers_are(tmp_path):
     spec = pits(tmp_path / "spec", {**SET, "expect": "not there"})
-    assert made(tmp_path, spec, origin="synthetic").table["phosphorus"].to_list() == [11, None, 14]
+    with pytest.raises(ReadError, match="not there"):
+        made(tmp_path, spec, origin="synthetic")
 
 
 def test_the_digest_counts_corrections(tmp_path):
