@@ -247,7 +247,9 @@ def test_an_absent_optional_block_holds_null(settings: Settings) -> None:
     assert made.table.schema["absorbance"] == pl.List(pl.Float32)
 
 
-def _lucas_2009(settings: Settings, folder: Path, files: dict[str, bytes]) -> Standard:
+def _lucas_2009(
+    settings: Settings, folder: Path, files: dict[str, bytes], iceland: float = 2500.0
+) -> Standard:
     from adapters.twin.files import write_dbf, write_xlsx
 
     headers = ["sample_ID", "POINT_ID", "GPS_LAT", "GPS_LONG", "coarse", "clay", "silt", "sand"]
@@ -255,7 +257,7 @@ def _lucas_2009(settings: Settings, folder: Path, files: dict[str, bytes]) -> St
     soil = [5, 20, 40, 40, 6.5, 6.0, 20.0, 1.0, 2.0, 30.0, 150.0, 12.0]
     write_xlsx(folder / "m.xlsx", {"S": [headers, ["1", 26581768, 50.0, 8.0, *soil]]})
     short = [h[:10] for h in headers[1:]]
-    for name, point, nitrogen in (("ICELAND", 30005000, 2500.0), ("CYP_MLT", 40005000, 2.5)):
+    for name, point, nitrogen in (("ICELAND", 30005000, iceland), ("CYP_MLT", 40005000, 2.5)):
         cells = [point, 64.5, -20.5, *soil]
         cells[short.index("N")] = nitrogen
         table = {h: [v] for h, v in zip(short, cells, strict=True)}
@@ -266,13 +268,30 @@ def _lucas_2009(settings: Settings, folder: Path, files: dict[str, bytes]) -> St
     return standardise(spec, make_raw(settings, said), settings)
 
 
+# Issued first in mg/kg, then anew in the unit of the main file.
+@pytest.mark.parametrize("iceland", [2500.0, 2.5])
 def test_supplements_of_lucas_2009_bring_nitrogen_to_one_unit(
-    settings: Settings, tmp_path: Path
+    settings: Settings, tmp_path: Path, iceland: float
 ) -> None:
-    made = _lucas_2009(settings, tmp_path, {})
+    made = _lucas_2009(settings, tmp_path, {}, iceland)
     by_point = dict(made.table.select("point_id", "total_nitrogen").rows())
     assert by_point == pytest.approx({"26581768": 2.0, "30005000": 2.5, "40005000": 2.5})
     assert made.table["ph_cacl2"].to_list() == [6.0] * 3
+
+
+def test_romania_and_bulgaria_come_in_two_workbooks(settings: Settings, tmp_path: Path) -> None:
+    from adapters.twin.files import write_xlsx
+
+    headers = ["POINT_ID", "GPS_LAT", "GPS_LONG", "coarse", "clay", "silt", "sand", "pH_in_H2O"]
+    headers += ["pH_in_CaCl2", "OC", "CaCO3", "N", "P", "K", "CEC"]
+    soil = [5, 20, 40, 40, 6.5, 6.0, 20.0, 1.0, 200.0, 30.0, 150.0, 12.0]
+    files = {}
+    for name, point, east in (("Romania", 54005000, 25.0), ("Bulgaria", 55005000, 26.0)):
+        write_xlsx(tmp_path / "x.xlsx", {"S": [headers, [point, 44.0, east, *soil]]})
+        files[f"LUCAS_Romania_Bulgaria_2012/{name}.xlsx"] = (tmp_path / "x.xlsx").read_bytes()
+    made = _lucas_2009(settings, tmp_path, files)
+    nitrogen = dict(made.table.select("point_id", "total_nitrogen").rows())
+    assert (nitrogen["54005000"], nitrogen["55005000"]) == pytest.approx((2.0, 2.0))
 
 
 @pytest.mark.parametrize("head", ["{}", "spc.{}", "X{}"])
