@@ -6,6 +6,7 @@ difference is about.
 Never here: a second way to read or parse; expectations on the result (room `expectations`).
 """
 
+import difflib
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -18,7 +19,7 @@ from adapters.archive import ORIGIN_FILE, RawFile, RawVersion, of_tables, suspic
 from adapters.columns import match_headers
 from adapters.corrections import CORRECTIONS_FILE
 from adapters.errors import CodebookError, ReadError, SoilmeldError, collected
-from adapters.readers import NativeTable, matching, read_table
+from adapters.readers import NativeTable, fits, matching, read_table
 from adapters.settings import Settings
 from adapters.spec import SourceSpec, Table, load_spec, source_ids
 from adapters.unpack import has_zips, lay_out
@@ -42,6 +43,8 @@ _ENDINGS = {
 _SAMPLES = 5
 _FITS = 0.8
 """Share of a table's headers that a file must have to be taken for a file of it."""
+_CLOSE = 0.6
+"""Likeness of two file names (of difflib) from which one may be meant by the other."""
 
 
 @dataclass(frozen=True)
@@ -240,6 +243,9 @@ def _named(
     expected = of_tables(spec, present)
     first = next(iter(present))
     if rename and first not in expected:
+        if fault := suspicion(present[first]):
+            findings.append(_broken(fault, first, present[first]))
+            return {}
         name = _meant(spec, first, present[first], findings)
         if name is None:
             return {}
@@ -247,34 +253,59 @@ def _named(
         renamed = {new + n[len(stem) :] if n.startswith(stem) else n: p for n, p in present.items()}
         present, expected = renamed, of_tables(spec, renamed)
     elif not rename and (unread := sorted(set(present) - set(expected))):
-        findings.append(
-            Finding(
-                f"{len(unread)} files are not read: no table of the source expects them",
-                "the folder",
-                tuple(unread[:_SAMPLES]),
-                spec_line(spec, ("tables",)),
-                None,
-                "nothing, if the tables have all that you need",
-                False,
-            )
-        )
+        findings.append(_unread(spec, unread, present))
     kept = {}
     for name in expected:
         if fault := suspicion(present[name]):
-            findings.append(
-                Finding(
-                    fault.replace(present[name].name, "the file", 1),
-                    name,
-                    (),
-                    None,
-                    None,
-                    "download the file again: log in at the landing page of the source first",
-                    True,
-                )
-            )
+            findings.append(_broken(fault, name, present[name]))
         else:
             kept[name] = present[name]
     return kept
+
+
+def _broken(fault: str, name: str, path: Path) -> Finding:
+    """A file that is not what its name says."""
+    return Finding(
+        fault.replace(path.name, "the file", 1),
+        name,
+        (),
+        None,
+        None,
+        "download the file again: log in at the landing page of the source first",
+        refused=True,
+    )
+
+
+def _unread(spec: SourceSpec, unread: Sequence[str], present: dict[str, Path]) -> Finding:
+    """Files of a folder that no table expects, and what they may be."""
+    names = {name: PurePosixPath(name).name for name in present}
+    absent = [
+        (c, file)
+        for c in spec.columns
+        for file in dict.fromkeys(n.partition("#")[0] for n in c.natives)
+        if PurePosixPath(file).suffix and not any(fits(n, [file]) for n in present)
+    ]
+    advice = []
+    for column, file in absent if spec.is_raster else []:
+        near = difflib.get_close_matches(file, [names[n] for n in unread], 1, _CLOSE)
+        if near:
+            advice.append(
+                f"if {near[0]!r} is layer {column.name}, name it {file}, or correct native in line "
+                f"{column.line} of columns.csv"
+            )
+    others = {s for name in unread[:_SAMPLES] for s, _ in better_fit(spec, present[name])[:1]}
+    if others:
+        named = " or ".join(sorted(others))
+        advice.append(f"files of source {named}: check them as that")
+    return Finding(
+        f"{len(unread)} files are not read: no table of the source expects them",
+        "the folder",
+        tuple(unread[:_SAMPLES]),
+        spec_line(spec, ("tables",)),
+        None,
+        "; ".join(advice[:_SAMPLES]) or "nothing, if the tables have all that you need",
+        refused=False,
+    )
 
 
 def _meant(spec: SourceSpec, name: str, path: Path, findings: list[Finding]) -> str | None:
@@ -299,26 +330,54 @@ def _meant(spec: SourceSpec, name: str, path: Path, findings: list[Finding]) -> 
                 assumption(spec, ("tables", table), header=True),
                 f"hand in {' or '.join(patterns[:3])}; if the publisher has changed the format, "
                 f"correct `files` and `reader` of table {table} in source.yaml",
-                True,
+                refused=True,
             )
         )
         return None
     read: dict[str, NativeTable | None] = {}
-    table = max(able, key=lambda t: _table_fit(spec, t, path, read))
+    shares = {table: _table_fit(spec, table, path, read) for table in able}
+    if others and max(shares.values()) < _FITS:
+        findings.append(
+            Finding(
+                f"it is no file of this source: its headers or name are those of {others[0][0]!r}",
+                name,
+                tuple(patterns[:5]),
+                None,
+                None,
+                f"check it as {others[0][0]}; if it is one of this source all the same, name it as "
+                "this source does and check again",
+                refused=True,
+            )
+        )
+        return None
+    likeness = difflib.SequenceMatcher(b=name.casefold())
+
+    def alike(pair: tuple[str, str]) -> tuple[float, float]:
+        likeness.set_seq1(pair[1].casefold())
+        return shares[pair[0]], likeness.ratio()
+
+    table, meant = max(((t, file) for t in able for file in _files_of(spec, t)), key=alike)
     key = ("tables", table, "files")
     findings.append(
         Finding(
-            f"no table expects a file of this name; it was read as table {table!r}{hint}",
+            f"no table expects a file of this name; it was read as {meant}, table {table!r}{hint}",
             name,
             tuple(spec.tables[table].files),
             spec_line(spec, key),
             assumption(spec, key, header=True),
-            f"name it {spec.tables[table].files[0]}, or add {name} to `files` of table {table} in "
-            "source.yaml",
-            True,
+            f"name it {meant}, or add {name} to `files` of table {table} in source.yaml"
+            + (" and correct native of its layers in columns.csv" if spec.is_raster else ""),
+            refused=True,
         )
     )
-    return spec.tables[table].files[0].replace("*", PurePosixPath(name).stem)
+    return meant.replace("*", PurePosixPath(name).stem)
+
+
+def _files_of(spec: SourceSpec, table: str) -> list[str]:
+    """Names that files of a table have: those of its layers, or the patterns of the table."""
+    layers = [n.partition("#")[0] for c in spec.columns if c.table == table for n in c.natives]
+    files = [file for file in dict.fromkeys(layers) if PurePosixPath(file).suffix]
+    return files if spec.is_raster and files else list(spec.tables[table].files)
 
 
 def _version(spec: SourceSpec, files: dict[str, Path]) -> RawVersion:
@@ -346,8 +405,8 @@ def _missing_tables(
             (),
             spec_line(spec, key),
             assumption(spec, key, header=True),
-            f"hand it in too: {spec.access.instructions.strip()}; if it is named otherwise, correct"
-            f" `files` of table {name} in source.yaml",
+            f"hand it in too: {spec.access.instructions.strip().rstrip('.')}; if it is named "
+            f"otherwise, correct `files` of table {name} in source.yaml",
             whole,
         )
 
@@ -355,8 +414,11 @@ def _missing_tables(
 def _from_errors(
     spec: SourceSpec, errors: Sequence[SoilmeldError], tables: dict[str, list[str]]
 ) -> Iterator[Finding]:
+    refused = {error.spec_key[1] for error in errors if error.spec_key[:1] == ("columns",)}
     for error in errors:
         key = error.spec_key
+        if key == ("keys",) and refused & set(spec.keys):
+            continue  # keys without a column that was refused are told by that
         if key[:1] == ("tables",) and not tables.get(key[1]):
             continue  # told as a missing table
         if key[:1] == ("columns",) and not tables.get(spec.column(key[1]).table):
@@ -394,7 +456,8 @@ def _table_fit(
         return 0.0
     if table.read.reader in ("raster", "netcdf"):
         natives = [n for c in spec.columns if c.table == name for n in c.natives]
-        return float(any(n.partition("#")[0].casefold() == path.name.casefold() for n in natives))
+        own = (path.name.casefold(), f"{path.parent.name}/".casefold())
+        return float(any(n.partition("#")[0].casefold() in own for n in natives))
     key = table.read.model_dump_json()
     if key not in read:
         try:

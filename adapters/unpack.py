@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from adapters.errors import ArchiveError
-from adapters.readers import fits
+from adapters.readers import fits, is_web_page
 from adapters.settings import Settings
 from adapters.spec import SourceSpec
 
@@ -188,6 +188,13 @@ def _opened(
 ) -> Iterator[zipfile.ZipFile]:
     """The zip, or one inside it."""
     where = path.name if through is None else f"{path.name}/{through.filename}"
+    if through is None and is_web_page(_start(path)):
+        raise ArchiveError(
+            "a web page (a login or error page?), not a zip",
+            source=spec.id,
+            file=where,
+            remedy="log in at the landing page of the source, and download the file itself",
+        )
     try:
         with zipfile.ZipFile(path) as archive:
             if through is None:
@@ -209,6 +216,11 @@ def _opened(
             file=where,
             remedy="unpack it with the tool that your system offers, and put its files here",
         ) from error
+
+
+def _start(path: Path) -> bytes:
+    with path.open("rb") as handle:
+        return handle.read(4096)
 
 
 def _files(spec: SourceSpec, where: str, archive: zipfile.ZipFile) -> Iterator[zipfile.ZipInfo]:

@@ -98,7 +98,8 @@ def check(spec: SourceSpec, path: Path, settings: Settings) -> Check:
             for result in report.results:
                 found = _finding(standard.spec, result)
                 # What was refused is NULL in the table, or told as a key: no need to tell it again.
-                if not result.success and found.spec_line not in refused:
+                told = {spec_line(standard.spec, ("columns", c)) for c in _columns(result)}
+                if not result.success and not refused & {found.spec_line, *told}:
                     findings.append(found)
         flags = [s.flags["flag"] for s in examined.standards]
         counted = pl.concat(flags).value_counts(sort=True) if flags else None
@@ -126,8 +127,12 @@ def guess(path: Path) -> list[tuple[str, float]]:
     return better_fit(None, path.resolve())
 
 
+def _columns(result: CheckResult) -> list[str]:
+    return (result.column or "").split(", ")
+
+
 def _finding(spec: SourceSpec, result: CheckResult) -> Finding:
-    columns = (result.column or "").split(", ")
+    columns = _columns(result)
     known = any(c.name == columns[0] for c in spec.columns)
     key = ("columns", columns[0]) if known else ()
     if "unique" in result.expectation and columns == list(spec.keys):

@@ -42,7 +42,7 @@ def main() -> None:
         app()
     except SoilmeldError as error:
         errors.print(f"[bold red]{type(error).__name__}[/bold red] ", end="")
-        errors.print(str(error), markup=False, highlight=False)
+        errors.print(str(error), markup=False, highlight=False, soft_wrap=True)
         raise SystemExit(1) from None
 
 

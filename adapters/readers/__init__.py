@@ -230,8 +230,10 @@ def table_files(spec: SourceSpec, name: str, files: Iterable["RawFile"]) -> list
         raise ReadError(
             f"no file of table {name!r}",
             source=spec.id,
+            where=" or ".join(table.files),
             samples=[f.name for f in files],
             remedy=f"put a file named {' or '.join(table.files)} into data/raw/{spec.source}/",
+            spec_key=("tables", name, "files"),
         )
     editions = {name: matching(files, own) for name, own in table.editions.items()}
     present = {name: own for name, own in editions.items() if own}

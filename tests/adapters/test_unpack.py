@@ -160,6 +160,7 @@ def _link() -> bytes:
     [
         (_zip({"one.csv": TABLE})[:-30], "the zip cannot be read"),
         (b"PK\x03\x04 and nothing", "the zip cannot be read"),
+        (b"\n<!DOCTYPE html><html>Please log in</html>", "a web page"),
         (_broken(), "the zip cannot be read"),
         (_encrypted(), "the zip is encrypted"),
         (_link(), "leads out of its folder, or a link"),
@@ -174,8 +175,20 @@ def _link() -> bytes:
     ],
     # Not the bytes: a zip says when it was made.
     ids=[
-        "cut", "no zip", "broken", "encrypted", "link", "up", "up inside", "root", "backslash",
-        "drive", "inner up", "inner no zip", "inner encrypted",
+        "cut",
+        "no zip",
+        "web page",
+        "broken",
+        "encrypted",
+        "link",
+        "up",
+        "up inside",
+        "root",
+        "backslash",
+        "drive",
+        "inner up",
+        "inner no zip",
+        "inner encrypted",
     ],  # fmt: skip
 )
 def test_what_no_publisher_hands_out_is_refused(

@@ -128,6 +128,22 @@ def test_a_web_page_is_told(checked):
     assert len(told.findings) == 1
 
 
+def test_a_web_page_is_told_whatever_its_name(checked):
+    told = checked("<!DOCTYPE html><html><body>Please log in</body></html>", "download.xlsx")
+    (finding,) = told.findings
+    assert "web page" in finding.problem
+
+
+def test_a_refused_column_of_the_key_makes_no_double_keys(spec, tmp_path):
+    path = tmp_path / "pits.csv"
+    table = rows(20)
+    table[3][3] = "some day"
+    path.write_text(text(HEADER, table))
+    dated = spec.model_copy(update={"keys": ("sampled",)})
+    told = check(dated, path, Settings(data_root=tmp_path / "data"))
+    assert [f.spec_line for f in told.findings if f.refused] == ["columns.csv:5"]
+
+
 def test_a_workbook_for_a_csv_file(checked, tmp_path):
     book = openpyxl.Workbook()
     for row in [HEADER, *rows()]:
@@ -187,6 +203,25 @@ def test_a_file_of_another_source_is_named(checked, tmp_path):
     assert "another file" not in told.readable()
     path = tmp_path / "hand" / "pits.csv"
     assert guess(path)[0] == ("gemas", 1.0)
+
+
+def test_a_file_of_another_source_under_its_own_name_is_not_read_as_this_one(checked):
+    told = checked(GEMAS + ",".join(["1"] * 30) + "\n", "gemas.csv")
+    (finding,) = told.findings
+    assert "'gemas'" in finding.problem
+    assert told.rows == {}
+
+
+def test_a_folder_with_a_misnamed_layer_or_files_of_another_source(tmp_path):
+    settings = Settings(data_root=tmp_path / "data")
+    folder = tmp_path / "copper_topsoils"
+    folder.mkdir()
+    (folder / "cu_vineyards.tif").write_bytes(b"")
+    (folder / "mercury.tif").write_bytes(b"")
+    told = check(load_spec("copper_topsoils"), folder, settings)
+    note = next(f for f in told.findings if not f.refused)
+    assert "if 'cu_vineyards.tif' is layer copper_vineyards, name it copper" in note.change
+    assert "mercury_topsoils" in note.change
 
 
 def test_the_command_line_ends_with_code_1_and_prints_json(tmp_path):
