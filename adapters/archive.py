@@ -433,10 +433,8 @@ def of_tables(spec: SourceSpec, names: Iterable[str]) -> list[str]:
     main = [n for n in names if fits(n, patterns)]
     stems = {n.lower().rsplit(".", 1)[0] for n in main}
     stems |= {n.lower() for n in main}
-    sides = [
-        n for n in names if any(n.lower() == stem + side for stem in stems for side in _SIDE_FILES)
-    ]
-    return sorted({*main, *sides})
+    sides = {stem + side for stem in stems for side in _SIDE_FILES}
+    return sorted({*main, *(n for n in names if n.lower() in sides)})
 
 
 def _require(spec: SourceSpec, names: Sequence[str], present: Sequence[Path]) -> None:

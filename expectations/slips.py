@@ -512,15 +512,23 @@ def _as_unit(
 
     A unit that converts as one of those `seen` tells nothing new.
     """
-    try:
-        other = conversion(name, basis, str(said.unit), said.basis, said.analyte)
-    except UnitError:
+    other = _read_in(name, basis, said)
+    if other is None:
         return []
     way = (other.scale, other.offset, other.transform)
     if way in seen:
         return []
     seen.add(way)
     return [Slip(name, functools.partial(_reread, by=by, other=other))]
+
+
+@functools.cache
+def _read_in(name: str, basis: str | None, said: Quantity) -> Conversion | None:
+    """From a unit to that of a quantity; kept, for most units measure something else."""
+    try:
+        return conversion(name, basis, str(said.unit), said.basis, said.analyte)
+    except UnitError:
+        return None
 
 
 def _reread(values: np.ndarray, by: Conversion, other: Conversion) -> np.ndarray:

@@ -9,23 +9,26 @@ import contextlib
 import dataclasses
 import shutil
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from unittest import mock
 
 import polars as pl
 from mutations import MUTATIONS, Mutation, NotApplicableError
 
+import adapters.columns
 import adapters.rasters
 import adapters.standardise
 from adapters import twin
 from adapters.archive import RawVersion, ingest
+from adapters.columns import Parsed
 from adapters.errors import SoilmeldError
-from adapters.readers import matching
+from adapters.readers import NativeTable, matching
 from adapters.readers.raster import Grid
 from adapters.settings import Settings
 from adapters.spec import Column, SourceSpec, load_spec
 from adapters.standardise import Standard, standardise
+from adapters.units import Conversion
 from expectations import baselines, slips
 from expectations.derive import DOUBTS, expectations_for
 from expectations.drift import compared
@@ -34,6 +37,8 @@ from expectations.engine import run
 WIDE = 200
 """Optional tables of arrays as wide as this are left out: spectra, read as the others."""
 RANK = ("refused", "flagged", "warned", "unseen")
+_READ, _PARSED = adapters.standardise.read_table, adapters.columns._parsed
+Texts = tuple[pl.Series, list[str | None], list[pl.Series], Conversion | None]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,6 +55,23 @@ class Cell:
 
 
 @dataclasses.dataclass(frozen=True)
+class Kept:
+    """What was read of the good sample: a mutation of one table leaves the others as they are.
+
+    Attributes:
+        natives: (table, file) -> its cells.
+        tables: (part, table) -> canonical columns of all its files.
+        columns: (part, table, column, file) -> texts, and the values that they are.
+        layers: (part, column) -> its layers, in memory.
+    """
+
+    natives: dict[tuple[str, str], NativeTable]
+    tables: dict[tuple[str, str], Parsed]
+    columns: dict[tuple[str, ...], tuple[Texts, list[pl.Series], list[pl.DataFrame]]]
+    layers: dict[tuple[str, str], list[tuple[str, Grid]]]
+
+
+@dataclasses.dataclass(frozen=True)
 class Good:
     """The good sample of a source, standardised, by part."""
 
@@ -57,6 +79,7 @@ class Good:
     raw: RawVersion
     settings: Settings
     standards: dict[str, Standard]
+    kept: "Kept"
 
     def last(self, piece: str) -> baselines.Baseline:
         standard = self.standards[piece]
@@ -73,24 +96,89 @@ class Good:
         )
 
 
-def good(source: str, folder: Path) -> Good:
+def good(source: str, settings: Settings) -> Good:
     """Write, archive and standardise the tiny sample of a source.
 
     Args:
         source: Its id.
-        folder: Where to; it must not be there yet.
+        settings: Where to; sources may share one place.
     """
-    settings = Settings(data_root=folder / "data", truth_root=folder / "truth")
     twin.write(settings, sources=[source], size="tiny")
     raw = ingest(load_spec(source), settings)
-    spec = sampled(load_spec(source), raw)
-    standard = standardise(spec, raw, settings)
-    return Good(spec, raw, settings, {p.spec.id: p for p in standard.pieces})
+    spec, kept = sampled(load_spec(source)), Kept({}, {}, {}, {})
+    with _kept(kept):
+        standard = standardise(spec, raw, settings)
+    return Good(spec, raw, settings, {p.spec.id: p for p in standard.pieces}, kept)
 
 
-def sampled(spec: SourceSpec, raw: RawVersion) -> SourceSpec:
+@contextlib.contextmanager
+def _kept(kept: Kept) -> Iterator[None]:
+    """Put down what is read of a sample."""
+    read, parse, layers = _READ, adapters.standardise._parse, adapters.rasters._layers
+
+    def read_table(spec: SourceSpec, name: str, folder: Path, file: str) -> NativeTable:
+        kept.natives[name, file] = read(spec, name, folder, file)
+        return kept.natives[name, file]
+
+    def parse_files(spec: SourceSpec, name: str, *rest: object) -> Parsed:
+        kept.tables[spec.id, name] = parse(spec, name, *rest)
+        return kept.tables[spec.id, name]
+
+    def parsed(spec: SourceSpec, column: Column, native: NativeTable, *rest: object) -> list:
+        flags = rest[-1]
+        before = len(flags)
+        values = _PARSED(spec, column, native, *rest)
+        kept.columns[_place(spec, column, native)] = (
+            _texts(native, *rest[:-1]),
+            values,
+            flags[before:],
+        )
+        return values
+
+    def of_column(spec: SourceSpec, column: Column, *rest: object) -> list[tuple[str, Grid]]:
+        found = [(ref, _in_memory(grid)) for ref, grid in layers(spec, column, *rest)]
+        kept.layers[spec.id, column.name] = found
+        return list(found)
+
+    with (
+        mock.patch.object(adapters.standardise, "read_table", read_table),
+        mock.patch.object(adapters.standardise, "_parse", parse_files),
+        mock.patch.object(adapters.columns, "_parsed", parsed),
+        mock.patch.object(adapters.rasters, "_layers", of_column),
+    ):
+        yield
+
+
+def _in_memory(grid: Grid) -> Grid:
+    pixels = grid.rows(0, grid.height)
+    return dataclasses.replace(grid, rows=lambda start, stop: pixels[start:stop].copy())
+
+
+def _place(spec: SourceSpec, column: Column, native: NativeTable) -> tuple[str, ...]:
+    return spec.id, column.table, column.name, native.place
+
+
+def _texts(
+    native: NativeTable,
+    at: Sequence[str | None],
+    elements: Sequence[pl.Series],
+    by: Conversion | None,
+) -> Texts:
+    """All that the values of a column depend on, its specification aside."""
+    headers = [None if place is None else native.headers[int(place)] for place in at]
+    return native.rows, headers, list(elements), by
+
+
+def _same(new: Texts, old: Texts) -> bool:
+    return (
+        new[1:4:2] == old[1:4:2]
+        and new[0].equals(old[0])
+        and all(a.equals(b, check_names=False) for a, b in zip(new[2], old[2], strict=True))
+    )
+
+
+def sampled(spec: SourceSpec) -> SourceSpec:
     """The specification of a sample: the first layers of an array, and no spectra."""
-    del raw
     wide = {c.table for c in spec.columns if len(c.natives) > WIDE or c.native == "*"}
     wide = {t for t in wide if not spec.tables[t].required}
     raster = {t for piece in spec.pieces if piece.is_raster for t in piece.tables}
@@ -164,7 +252,7 @@ def _of(piece: SourceSpec, table: str) -> set[str]:
 def _judged(sample: Good, piece: SourceSpec, mutation: Mutation, tables: list[str] | None) -> Cell:
     """Standardise a mutated part and say what came of it."""
     touched: list[str] = []
-    with _mutated(mutation, tables or [], touched):
+    with _mutated(sample, mutation, tables or [], touched):
         try:
             raw = _anew(sample.raw, mutation.name, *(tables or []))
             standard = standardise(piece, raw, sample.settings)
@@ -209,29 +297,39 @@ def _anew(raw: RawVersion, *marks: str | None) -> RawVersion:
 
 
 @contextlib.contextmanager
-def _mutated(mutation: Mutation, tables: list[str], touched: list[str]) -> Iterator[None]:
-    """Readers yield mutated cells and pixels."""
-    read, layers = adapters.standardise.read_table, adapters.rasters._layers
-    skipped: list[str] = []
+def _mutated(
+    sample: Good, mutation: Mutation, tables: list[str], touched: list[str]
+) -> Iterator[None]:
+    """Readers yield mutated cells and pixels; what no mutation touches is not read again."""
+    kept, parse = sample.kept, adapters.standardise._parse
 
-    def read_table(spec: SourceSpec, name: str, folder: Path, file: str) -> object:
-        native = read(spec, name, folder, file)
-        if name not in tables:
-            return native
+    def read_table(spec: SourceSpec, name: str, folder: Path, file: str) -> NativeTable:
+        del folder
+        native = kept.natives[name, file]
         try:
             changed = mutation.table(spec, name, native)
-        except NotApplicableError as reason:
+        except NotApplicableError:
             if len(tables) == 1:
                 raise
-            skipped.append(str(reason))
             return native
         touched.extend(
             c.name for c in spec.columns if c.table == name and _about(mutation, spec, c)
         )
         return changed
 
+    def parse_files(spec: SourceSpec, name: str, *rest: object) -> Parsed:
+        return parse(spec, name, *rest) if name in tables else kept.tables[spec.id, name]
+
+    def parsed(spec: SourceSpec, column: Column, native: NativeTable, *rest: object) -> list:
+        known = kept.columns.get(_place(spec, column, native))
+        if known is None or not _same(_texts(native, *rest[:-1]), known[0]):
+            return _PARSED(spec, column, native, *rest)
+        rest[-1].extend(known[2])
+        return known[1]
+
     def of_column(spec: SourceSpec, column: Column, *rest: object) -> list[tuple[str, Grid]]:
-        found = layers(spec, column, *rest)
+        del rest
+        found = list(kept.layers[spec.id, column.name])
         try:
             grids = mutation.layer(spec, column, [grid for _, grid in found])
         except NotApplicableError:
@@ -241,7 +339,21 @@ def _mutated(mutation: Mutation, tables: list[str], touched: list[str]) -> Itera
 
     with (
         mock.patch.object(adapters.standardise, "read_table", read_table),
+        mock.patch.object(adapters.standardise, "_parse", parse_files),
+        mock.patch.object(adapters.columns, "_parsed", parsed),
         mock.patch.object(adapters.rasters, "_layers", of_column),
+        _of_one_place(sample),
+    ):
+        yield
+
+
+@contextlib.contextmanager
+def _of_one_place(sample: Good) -> Iterator[None]:
+    """Mutated versions are laid out where the good one is, and are called by their own names."""
+    folder = sample.raw.open(sample.settings)
+    with (
+        mock.patch.object(RawVersion, "open", lambda *_: folder),
+        mock.patch.object(adapters.standardise, "standard_version", lambda _, raw: raw.version),
     ):
         yield
 
@@ -351,13 +463,14 @@ def _exchanged_layers(sample: Good, piece: SourceSpec) -> Cell:
     if len(numeric) < 2:
         return Cell("-", "fewer than two quantities")
     source = dict(zip((c.name for c in numeric), [*numeric[1:], numeric[0]], strict=True))
-    layers = adapters.rasters._layers
 
-    def of_column(spec: SourceSpec, column: Column, *rest: object) -> list[tuple[str, Grid]]:
-        found = layers(spec, source.get(column.name, column), *rest)
-        return [(f"{ref}", grid) for ref, grid in found]
+    def of_column(spec: SourceSpec, column: Column, *_: object) -> list[tuple[str, Grid]]:
+        return list(sample.kept.layers[spec.id, source.get(column.name, column).name])
 
-    with mock.patch.object(adapters.rasters, "_layers", of_column):
+    with (
+        mock.patch.object(adapters.rasters, "_layers", of_column),
+        _of_one_place(sample),
+    ):
         try:
             standard = standardise(piece, _anew(sample.raw, "exchanged"), sample.settings)
         except SoilmeldError as error:

@@ -107,6 +107,7 @@ def rescaled(factor: float) -> Callable[[SourceSpec, str, NativeTable], NativeTa
         at, cells, wide = places(spec, name, native), native.cells, native.numbers
         comma = spec.tables[name].read.decimal == ","
         done: set[str] = set()
+        changed: list[pl.Expr] = []
         for column in of_table(spec, name, measured):
             number, tokens = numbers(spec, name, column)
             # An array of all columns holds some that stand for themselves too.
@@ -119,11 +120,9 @@ def rescaled(factor: float) -> Callable[[SourceSpec, str, NativeTable], NativeTa
                 text = (value * factor).cast(pl.String)
                 text = text.str.replace(".", ",", literal=True) if comma else text
                 ordinary = value.is_finite() & ~value.is_in(tokens)
-                cells = cells.with_columns(
-                    pl.when(ordinary.fill_null(value=False)).then(text).otherwise(pl.col(place))
-                    .alias(place)
-                )  # fmt: skip
-        return dataclasses.replace(native, cells=cells, numbers=wide)
+                new = pl.when(ordinary.fill_null(value=False)).then(text).otherwise(pl.col(place))
+                changed.append(new.alias(place))
+        return dataclasses.replace(native, cells=cells.with_columns(changed), numbers=wide)
 
     return table
 
@@ -172,6 +171,7 @@ def sentinel(spec: SourceSpec, name: str, column: Column) -> float:
 def nodata_leaked(spec: SourceSpec, name: str, native: NativeTable) -> NativeTable:
     at, cells, wide = places(spec, name, native), native.cells, native.numbers
     rows = pl.int_range(pl.len()) % SHARE == 0
+    changed: dict[str, pl.Expr] = {}
     for column in of_table(spec, name, measured):
         said = sentinel(spec, name, column)
         for place in at[column.name]:
@@ -180,10 +180,9 @@ def nodata_leaked(spec: SourceSpec, name: str, native: NativeTable) -> NativeTab
                     pl.when(rows).then(pl.lit(said)).otherwise(pl.col(place)).alias(place)
                 )
                 continue
-            text = pl.lit(f"{said:.0f}")
-            cells = cells.with_columns(
-                pl.when(rows).then(text).otherwise(pl.col(place)).alias(place)
-            )
+            text = pl.when(rows).then(pl.lit(f"{said:.0f}")).otherwise(pl.col(place))
+            changed[place] = text.alias(place)
+    cells = cells.with_columns(changed.values())
     return dataclasses.replace(native, cells=cells, numbers=wide)
 
 

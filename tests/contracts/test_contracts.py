@@ -13,6 +13,7 @@ from mutations import MUTATIONS
 
 from adapters import twin
 from adapters.archive import of_tables
+from adapters.settings import Settings
 from adapters.spec import load_spec
 from expectations.engine import validate
 
@@ -24,10 +25,11 @@ SAMPLED = ("priming_effects", "esdb_v2_vector", "zinc_topsoils", "gloreda", "soi
 @pytest.fixture(scope="module")
 def sample(tmp_path_factory: pytest.TempPathFactory):
     folder = tmp_path_factory.mktemp("contracts")
+    settings = Settings(data_root=folder / "data", truth_root=folder / "truth")
 
     @functools.cache
     def of(source: str) -> Good:
-        return good(source, folder / source)
+        return good(source, settings)
 
     return of
 

@@ -9,6 +9,7 @@ from mutations import MUTATIONS
 from test_contracts import DOCS, foreign
 
 from adapters import twin
+from adapters.settings import Settings
 
 HEAD = """# What is refused, and what is flagged
 
@@ -48,7 +49,11 @@ def main() -> None:
     """Try all and write the table."""
     started = time.process_time()
     with tempfile.TemporaryDirectory() as folder:
-        goods = {s: good(s, Path(folder) / s) for s in twin.SOURCES}
+        root = Path(folder)
+        settings = Settings(data_root=root / "data", truth_root=root / "truth")
+        # In one world: what its sources share is computed once.
+        twin.write(settings, size="tiny")
+        goods = {s: good(s, settings) for s in twin.SOURCES}
         rows = {}
         for source, made in goods.items():
             rows[source] = tried(made, foreign(source, goods.__getitem__))
