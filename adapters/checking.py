@@ -207,11 +207,34 @@ def assumption(spec: SourceSpec, key: Sequence[str], header: bool) -> str | None
         else:
             what, evidence = f"that {column.native!r} is a {column.kind}", column.evidence
         return f"the spec assumed {what}" if evidence == "assumed" else None
-    if key[:1] == ("tables",) and len(key) > 1:
-        told = {c.evidence for c in spec.columns if c.table == key[1]}
-        names = " or ".join(spec.tables[key[1]].files)
-        return f"the spec assumed a file {names} in this form" if told == {"assumed"} else None
-    return None
+    table = key[1] if key[:1] == ("tables",) and len(key) > 1 else None
+    told = {c.evidence for c in spec.columns if table in (None, c.table)}
+    if told != {"assumed"}:
+        return None
+    if key[-1:] == ("crs",):
+        crs = spec.tables[table].read.crs if table else spec.space.crs
+        return f"the spec assumed the CRS {crs}" if crs else None
+    if table is None:
+        return None
+    return f"the spec assumed a file {' or '.join(spec.tables[table].files)} in this form"
+
+
+def with_evidence(spec: SourceSpec, error: SoilmeldError) -> str:
+    """Message of an error, with the line of the specification and what was only assumed there."""
+    lines = [str(error)]
+    if assumed := assumption(spec, error.spec_key, header=_of_header(spec, error)):
+        lines.append(f"  {assumed}, and nobody had seen the file")
+    if line := spec_line(spec, error.spec_key):
+        lines.append(f"  spec: {spec.folder.name}/{line}")
+    return "\n".join(lines)
+
+
+def _of_header(spec: SourceSpec, error: SoilmeldError) -> bool:
+    """Is an error about a header or the name of a layer, and not about values?"""
+    layer = error.spec_key[:1] == ("columns",) and spec.tables[
+        spec.column(error.spec_key[1]).table
+    ].read.reader in ("raster", "netcdf")
+    return error.where == "header" or (layer and not isinstance(error, CodebookError))
 
 
 def _present(spec: SourceSpec, path: Path, settings: Settings) -> dict[str, Path]:
@@ -423,15 +446,12 @@ def _from_errors(
             continue  # told as a missing table
         if key[:1] == ("columns",) and not tables.get(spec.column(key[1]).table):
             continue
-        header = error.where == "header" or (
-            spec.is_raster and not isinstance(error, CodebookError)
-        )
         yield Finding(
             error.problem,
             ", ".join(part for part in (error.file, error.where) if part),
             tuple(error.samples),
             spec_line(spec, key),
-            assumption(spec, key, header=header),
+            assumption(spec, key, header=_of_header(spec, error)),
             error.remedy or "",
             True,
         )

@@ -325,10 +325,12 @@ def _refuse_headers(
 ) -> None:
     """One error for all headers; or one for each, where all errors are asked for."""
     wanted = sum(len(c.natives) for c in spec.columns if c.table == name and c.required)
-    if not collecting() or len(missing) > wanted / 2:
+    if len(missing) > wanted / 2:
         # Without most of its headers it is another file, of which no single header tells anything.
         refuse(_header_error(spec, name, native, missing, unknown), ("tables", name, "files"))
         return
+    if missing and not collecting():
+        raise _header_error(spec, name, native, missing, unknown, ("columns", missing[0][0].name))
     for one in missing:
         error = _header_error(spec, name, native, [one], unknown)
         refuse(error, ("columns", one[0].name))
@@ -347,6 +349,7 @@ def _header_error(
     native: NativeTable,
     missing: Sequence[tuple[Column, str]],
     unknown: Sequence[str],
+    spec_key: tuple[str, ...] = (),
 ) -> ReadError:
     said, advice = [], []
     closest = {plain_header(h): h for h in unknown}
@@ -373,6 +376,7 @@ def _header_error(
         where="header",
         samples=unknown or native.headers,
         remedy="; ".join(advice),
+        spec_key=spec_key,
     )
 
 

@@ -20,17 +20,26 @@ _SAME_WITHIN_M = 1.0
 
 
 @functools.cache
-def to_degrees(crs: str) -> "Transformer":
-    """From a CRS to longitude and latitude (EPSG:4326).
+def between(crs: str, target: str) -> "Transformer":
+    """From one CRS to another, easting or longitude first.
 
     PROJ looks through its whole database for each, which takes a tenth of a second: they are kept.
 
     Raises:
-        pyproj.exceptions.CRSError: PROJ does not know the CRS.
+        pyproj.exceptions.CRSError: PROJ does not know one of the two.
     """
     from pyproj import Transformer
 
-    return Transformer.from_crs(crs, "EPSG:4326", always_xy=True)
+    return Transformer.from_crs(crs, target, always_xy=True)
+
+
+def to_degrees(crs: str) -> "Transformer":
+    """From a CRS to longitude and latitude (EPSG:4326).
+
+    Raises:
+        pyproj.exceptions.CRSError: PROJ does not know the CRS.
+    """
+    return between(crs, "EPSG:4326")
 
 
 def without_place(crs: str) -> bool:
@@ -78,6 +87,7 @@ def require_same_crs(
     declared: str | None,
     stated: str | None,
     bounds: tuple[float, float, float, float],
+    table: str | None = None,
 ) -> str:
     """WKT of the CRS of a file.
 
@@ -87,6 +97,7 @@ def require_same_crs(
         declared: CRS in the specification, if any; it is returned where the two agree.
         stated: CRS in the file, if any.
         bounds: Extent of the data in that CRS; the two are compared at its corners and centre.
+        table: Native table of the file, which may declare a CRS of its own.
 
     Raises:
         ReadError: Neither is there, one does not parse, or they place the data differently.
@@ -94,8 +105,9 @@ def require_same_crs(
     from pyproj import CRS, Geod
     from pyproj.exceptions import CRSError, ProjError
 
-    tables = [("tables", name, "read", "crs") for name, t in spec.tables.items() if t.read.crs]
-    spec_key = tables[0] if tables else ("space", "crs")
+    spec_key = ("space", "crs")
+    if table and (spec.tables[table].read.crs or not spec.space.crs):
+        spec_key = ("tables", table, "read", "crs")
     try:
         given = [CRS.from_user_input(c) if c else None for c in (declared, stated)]
     except CRSError as error:
@@ -144,7 +156,8 @@ def require_same_crs(
             source=spec.id,
             file=file,
             samples=[f"file: {given[1].name}", f"declared: {given[0].name}"],
-            remedy="correct `crs` in source.yaml, or drop it there if the file is right",
+            remedy="if the file is right, set `crs: "
+            f"{':'.join(given[1].to_authority() or ['null'])}` in source.yaml",
             spec_key=spec_key,
         )
     return given[0].to_wkt()

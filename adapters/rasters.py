@@ -260,7 +260,7 @@ def _rewrite(
 
     declared = spec.tables[column.table].read.crs or spec.space.crs
     bounds = array_bounds(grid.height, grid.width, grid.transform)
-    crs = require_same_crs(spec, row_ref, declared, grid.crs, bounds)
+    crs = require_same_crs(spec, row_ref, declared, grid.crs, bounds, column.table)
     _require_place(spec, row_ref, crs, bounds)
     numeric = column.kind == "numeric"
     dtype, nodata = ("float32", np.nan) if numeric else ("int32", _NO_CODE)

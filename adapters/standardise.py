@@ -333,7 +333,7 @@ def _require_crs(spec: SourceSpec, name: str, native: NativeTable) -> None:
     from adapters.crs import require_same_crs
 
     declared = spec.tables[name].read.crs or spec.space.crs
-    require_same_crs(spec, native.place, declared, native.crs, _extent(native.geometry))
+    require_same_crs(spec, native.place, declared, native.crs, _extent(native.geometry), name)
 
 
 def _extent(geometry: pl.Series) -> tuple[float, float, float, float]:

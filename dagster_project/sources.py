@@ -39,12 +39,19 @@ def std_key(source: str) -> dg.AssetKey:
 
 
 @contextlib.contextmanager
-def refusal() -> Iterator[None]:
-    """Show an error that was raised on purpose as what it is: its message, without a stack."""
+def refusal(spec: SourceSpec | None = None) -> Iterator[None]:
+    """Show an error that was raised on purpose as what it is: its message, without a stack.
+
+    Args:
+        spec: The source whose files are read: the message says what of it was assumed.
+    """
+    from adapters.checking import with_evidence
+
     try:
         yield
     except SoilmeldError as error:
-        raise dg.Failure(str(error), metadata=_about_error(error), allow_retries=False) from error
+        said = with_evidence(spec, error) if spec else str(error)
+        raise dg.Failure(said, metadata=_about_error(error), allow_retries=False) from error
 
 
 def source_assets(spec: SourceSpec) -> list[dg.AssetsDefinition]:
@@ -104,7 +111,7 @@ def _raw(spec: SourceSpec) -> dg.AssetsDefinition:
     def raw(settings: dg.ResourceParam[Settings]) -> Iterator[dg.MaterializeResult]:
         from adapters.archive import ingest
 
-        with refusal():
+        with refusal(spec):
             version = ingest(spec, settings)
         if version is None:
             return
@@ -150,7 +157,7 @@ def _std(spec: SourceSpec) -> dg.AssetsDefinition:
         from expectations.gate import RefusedError, commit_if_valid
         from expectations.site import data_docs
 
-        with refusal():
+        with refusal(spec):
             standard = standardise(spec, candidate(spec, settings), settings)
         try:
             reports = commit_if_valid(standard, settings)

@@ -7,12 +7,13 @@ Never here: how any of these is done.
 from typing import TYPE_CHECKING
 
 from adapters.archive import activate, active, comparable
+from adapters.checking import assumption
 from adapters.errors import ValidationError
 from adapters.quarantine import quarantine
 from adapters.settings import Settings
 from adapters.store import Store
 from expectations.baselines import baseline
-from expectations.engine import Report, validate
+from expectations.engine import CheckResult, Report, validate
 from expectations.slips import remember, slip_expectations
 
 if TYPE_CHECKING:
@@ -59,10 +60,13 @@ def commit_if_valid(
         )
         for piece in standard.pieces
     ]
-    refusals = [(report.source, refusal) for report in reports for refusal in report.refusals]
-    if refusals:
-        readable = [f"{of}: {said}" if standard.parts else str(said) for of, said in refusals]
-        said = [refusal for _, refusal in refusals]
+    said = [refusal for report in reports for refusal in report.refusals]
+    if said:
+        readable = [
+            _readable(piece, refusal, of_parts=bool(standard.parts))
+            for piece, report in zip(standard.pieces, reports, strict=True)
+            for refusal in report.refusals
+        ]
         entry = quarantine(
             standard.spec,
             standard.raw.version,
@@ -88,3 +92,12 @@ def commit_if_valid(
         remember(piece, settings)
     activate(standard.raw, settings)
     return reports
+
+
+def _readable(piece: "Standard", refusal: CheckResult, *, of_parts: bool) -> str:
+    """A refusal in words, with what the specification only assumed of the column."""
+    said = f"{piece.spec.id}: {refusal}" if of_parts else str(refusal)
+    if refusal.column not in {column.name for column in piece.spec.columns}:
+        return said
+    assumed = assumption(piece.spec, ("columns", refusal.column), header=False)
+    return f"{said}\n  {assumed}, and nobody had seen the file" if assumed else said

@@ -5,10 +5,14 @@ import zipfile
 from pathlib import Path
 
 import openpyxl
+import polars as pl
 import pytest
 from typer.testing import CliRunner
 
+from adapters.checking import with_evidence
+from adapters.columns import parse_table
 from adapters.errors import ReadError
+from adapters.readers import NativeTable
 from adapters.settings import Settings
 from adapters.spec import SourceSpec, load_spec
 from expectations.checking import Check, check, guess
@@ -132,6 +136,27 @@ def test_a_web_page_is_told_whatever_its_name(checked):
     told = checked("<!DOCTYPE html><html><body>Please log in</body></html>", "download.xlsx")
     (finding,) = told.findings
     assert "web page" in finding.problem
+
+
+def test_a_run_says_what_was_assumed_too(spec, tmp_path):
+    table = rows()
+    table[2][6] = "much"
+    for header, said in (
+        ([*HEADER[:6], "Corg"], "the spec assumed the header or layer 'OC'"),
+        (HEADER, "no number"),
+    ):
+        native = NativeTable(
+            "pits.csv",
+            tuple(header),
+            pl.DataFrame(table, schema=[str(i) for i in range(7)], orient="row"),
+            pl.Series("row", range(2, 2 + len(table))),
+        )
+        with pytest.raises(ReadError) as raised:
+            parse_table(spec, "main", native)
+        told = with_evidence(spec, raised.value)
+        assert said in told
+        assert "the spec assumed" in told
+        assert "pits/columns.csv:8" in told
 
 
 def test_a_refused_column_of_the_key_makes_no_double_keys(spec, tmp_path):
