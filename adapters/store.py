@@ -106,6 +106,36 @@ class Check(Protocol):
 
 
 @dataclass(frozen=True)
+class Tables:
+    """An open store or published copy; without a connection, one that was never written."""
+
+    connection: duckdb.DuckDBPyConnection | None
+
+    def table(self, name: str) -> pl.DataFrame | None:
+        """One table of schema `std`; None where there is none.
+
+        Args:
+            name: A source id, or `<source id>__flags`.
+        """
+        if (
+            self.connection is None
+            or not self.connection.execute(
+                "select 1 from duckdb_tables() where schema_name = 'std' and table_name = ?", [name]
+            ).fetchone()
+        ):
+            return None
+        return self.connection.execute(f'from std."{name}"').pl()
+
+    def meta(self, name: str, source: str | None = None) -> pl.DataFrame | None:
+        """Rows of one `meta` table, of one source or of all; None where there is no store."""
+        if self.connection is None:
+            return None
+        if source is None:
+            return self.connection.execute(f'from meta."{name}" order by source').pl()
+        return self.connection.execute(f'from meta."{name}" where source = ?', [source]).pl()
+
+
+@dataclass(frozen=True)
 class Store:
     """The DuckDB file that steps commit to."""
 
@@ -157,32 +187,41 @@ class Store:
             shutil.copyfile(self.settings.store, copy)
         return published
 
-    def table(self, name: str) -> pl.DataFrame | None:
-        """One table of schema `std` as it was last committed; None where there is none.
+    @contextlib.contextmanager
+    def reading(self, step: str) -> Iterator["Tables"]:
+        """Hold the store open to read several tables: opening it takes longer than reading one.
+
+        Other writers wait meanwhile, so compute outside of it.
 
         Args:
-            name: A source id, or `<source id>__flags`.
+            step: What is done, for the message to those who wait.
 
         Raises:
             StoreError: The lock is not free in time, or the store cannot be opened.
         """
         if not self.settings.store.is_file():
-            return None
-        with self._lock(f"reading {name}"), self._open() as connection:
-            if not connection.execute(
-                "select 1 from duckdb_tables() where schema_name = 'std' and table_name = ?", [name]
-            ).fetchone():
-                return None
-            return connection.execute(f'from std."{name}"').pl()
+            yield Tables(None)
+            return
+        with self._lock(step), self._open() as connection:
+            yield Tables(connection)
+
+    def table(self, name: str) -> pl.DataFrame | None:
+        """One table of schema `std` as it was last committed; see `Tables.table`.
+
+        Raises:
+            StoreError: The lock is not free in time, or the store cannot be opened.
+        """
+        with self.reading(f"reading {name}") as tables:
+            return tables.table(name)
 
     def meta(self, name: str, source: str | None = None) -> pl.DataFrame | None:
-        """Rows of one `meta` table, of one source or of all; None where there is no store."""
-        if not self.settings.store.is_file():
-            return None
-        with self._lock(f"reading meta of {source or 'all sources'}"), self._open() as connection:
-            if source is None:
-                return connection.execute(f'from meta."{name}" order by source').pl()
-            return connection.execute(f'from meta."{name}" where source = ?', [source]).pl()
+        """Rows of one `meta` table; see `Tables.meta`.
+
+        Raises:
+            StoreError: The lock is not free in time, or the store cannot be opened.
+        """
+        with self.reading(f"reading meta of {source or 'all sources'}") as tables:
+            return tables.meta(name, source)
 
     @contextlib.contextmanager
     def _open(self) -> Iterator[duckdb.DuckDBPyConnection]:

@@ -92,12 +92,12 @@ def last_table(standard: "Standard", settings: Settings) -> tuple[str, pl.DataFr
     Raises:
         StoreError: The store cannot be read.
     """
-    store, source = Store(settings), standard.spec.id
-    meta = store.meta("source", source)
-    if meta is None or meta.is_empty():
-        return None
-    last = meta.row(0, named=True)
-    table = store.table(source)
+    source = standard.spec.id
+    with Store(settings).reading(f"last version of {source}") as tables:
+        meta = tables.meta("source", source)
+        if meta is None or meta.is_empty():
+            return None
+        last, table = meta.row(0, named=True), tables.table(source)
     if table is None or (last["group_name"], last["origin"]) != (
         standard.raw.group,
         standard.raw.origin,

@@ -36,7 +36,8 @@ def samples(settings: Settings, group: str) -> Path | None:
     Returns:
         `data/aligned/<group>/samples.parquet`, or None where the group has no backbone source.
     """
-    return _samples(settings, group, sources(Store(settings), group))
+    with Store(settings).reading(f"samples of {group}") as tables:
+        return _samples(settings, group, sources(tables, group))
 
 
 def align(settings: Settings, group: str, source: str) -> list[Path]:
@@ -49,15 +50,16 @@ def align(settings: Settings, group: str, source: str) -> list[Path]:
     Raises:
         FusionError: A part cannot be aligned.
     """
-    present = sources(Store(settings), group)
-    path = _samples(settings, group, present)
-    if path is None:
-        return []
-    return [
-        _align(settings, group, piece, path)
-        for piece in present.values()
-        if piece.spec.source == source and piece.spec.fuse.join not in ("backbone", "none")
-    ]
+    with Store(settings).reading(f"aligning {source}") as tables:
+        present = sources(tables, group)
+        path = _samples(settings, group, present)
+        if path is None:
+            return []
+        return [
+            _align(settings, group, piece, path)
+            for piece in present.values()
+            if piece.spec.source == source and piece.spec.fuse.join not in ("backbone", "none")
+        ]
 
 
 def matrix(settings: Settings, group: str) -> Path:
@@ -69,20 +71,23 @@ def matrix(settings: Settings, group: str) -> Path:
     Raises:
         FusionError: The group has no sample, or the matrix breaks a rule.
     """
-    present = sources(Store(settings), group)
-    path = _samples(settings, group, present)
-    if path is None:
-        raise FusionError(
-            f"group {group!r} has no backbone source, so there is nothing to fuse",
-            samples=present,
-            remedy="put files of a source with samples into data/raw, or use `soilmeld sample` for "
-            "points of your own",
-        )
-    frames = {
-        id_: _align(settings, group, source, path)
-        for id_, source in present.items()
-        if source.spec.fuse.join not in ("backbone", "none")
-    }
+    with Store(settings).reading(f"matrix of {group}") as tables:
+        present = sources(tables, group)
+        path = _samples(settings, group, present)
+        if path is None:
+            raise FusionError(
+                f"group {group!r} has no backbone source, so there is nothing to fuse",
+                samples=present,
+                remedy="put files of a source with samples into data/raw, or use `soilmeld "
+                "sample` for points of your own",
+            )
+        frames = {
+            id_: _align(settings, group, source, path)
+            for id_, source in present.items()
+            if source.spec.fuse.join not in ("backbone", "none")
+        }
+        for source in present.values():
+            source.load()
     version = _digest(
         {"of": "matrix", "code": _code()}
         | {name: _made_from(file) for name, file in {"samples": path, **frames}.items()}

@@ -5,27 +5,19 @@ specifications declare.
 Never here: raw files, or joining anything.
 """
 
+import functools
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Protocol
 
-import duckdb
 import polars as pl
 
 from adapters.errors import FusionError
 from adapters.settings import Settings
 from adapters.spec import SOURCES_DIR, Column, SourceSpec
-from adapters.store import read_only
-
-
-class Tables(Protocol):
-    """Where standardised tables are read from: `adapters.store.Store` or `published`."""
-
-    def table(self, name: str) -> pl.DataFrame | None: ...  # noqa: D102
-    def meta(self, name: str, source: str | None = None) -> pl.DataFrame | None: ...  # noqa: D102
+from adapters.store import Tables, read_only
 
 
 @dataclass(frozen=True)
@@ -73,6 +65,10 @@ class Source:
         whole = (pl.col("flag") == "duplicate") & pl.col("column").is_null()
         return self.flags.filter(whole)["row_ref"]
 
+    def load(self) -> None:
+        """Read its table and flags now, while the store is open."""
+        _ = self.table, self.flags
+
     @property
     def polygon_crs(self) -> str:
         """CRS of its polygons.
@@ -119,7 +115,8 @@ def sources(tables: Tables, group: str | None = None) -> dict[str, Source]:
     """Standardised sources by id, in the order of their ids.
 
     Args:
-        tables: The store or its published copy.
+        tables: The open store or published copy. What a source holds is read when it is asked for,
+            so while it is open.
         group: Only sources of that origin group.
     """
     described, columns = tables.meta("source"), tables.meta("column")
@@ -132,12 +129,7 @@ def sources(tables: Tables, group: str | None = None) -> dict[str, Source]:
         units.setdefault(source, {}).setdefault(name, unit)
     return {
         row["source"]: Source(
-            SourceSpec.model_validate(
-                {
-                    **json.loads(row["spec"]),
-                    "folder": SOURCES_DIR / row["source"].partition("__")[0],
-                }
-            ),
+            _committed_spec(row["spec"], row["source"]),
             row["version"],
             row["origin"],
             row["group_name"],
@@ -149,21 +141,11 @@ def sources(tables: Tables, group: str | None = None) -> dict[str, Source]:
     }
 
 
-@dataclass(frozen=True)
-class _Published:
-    connection: duckdb.DuckDBPyConnection
-
-    def table(self, name: str) -> pl.DataFrame | None:
-        if not self.connection.execute(
-            "select 1 from duckdb_tables() where schema_name = 'std' and table_name = ?", [name]
-        ).fetchone():
-            return None
-        return self.connection.execute(f'from std."{name}"').pl()
-
-    def meta(self, name: str, source: str | None = None) -> pl.DataFrame | None:
-        if source is None:
-            return self.connection.execute(f'from meta."{name}" order by source').pl()
-        return self.connection.execute(f'from meta."{name}" where source = ?', [source]).pl()
+@functools.cache
+def _committed_spec(text: str, source: str) -> SourceSpec:
+    """The specification that a source was committed with. Each step of a run asks for all."""
+    folder = SOURCES_DIR / source.partition("__")[0]
+    return SourceSpec.model_validate({**json.loads(text), "folder": folder})
 
 
 @contextmanager
@@ -175,6 +157,6 @@ def published(settings: Settings) -> Iterator[Tables]:
     """
     connection = read_only(settings)
     try:
-        yield _Published(connection)
+        yield Tables(connection)
     finally:
         connection.close()

@@ -18,11 +18,11 @@ from typing import Literal
 
 import numpy as np
 import rasterio
-from pyproj import Transformer
 from rasterio.enums import MaskFlags
 from rasterio.errors import RasterioError
 from rasterio.windows import Window
 
+from adapters.crs import between
 from adapters.errors import FusionError
 
 BLOCK_PIXELS = 1 << 18
@@ -93,8 +93,7 @@ def sample_layers(
     with ThreadPoolExecutor(max_workers=threads) as pool:
         for grid, members in by_grid.items():
             if grid.crs not in projected:
-                transformer = Transformer.from_crs(crs, grid.crs, always_xy=True)
-                projected[grid.crs] = transformer.transform(lon, lat)
+                projected[grid.crs] = between(crs, grid.crs).transform(lon, lat)
             a, b, c, d, e, f = tuple(~rasterio.Affine(*grid.transform))[:6]
             x, y = projected[grid.crs]
             with np.errstate(invalid="ignore"):  # points beyond the projection are infinite

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 
 import numpy as np
 import shapely
-from pyproj import Transformer
+
+from adapters.crs import between
 
 
 def locate(
@@ -33,7 +34,7 @@ def locate(
     Returns:
         (n,) index into `geometries`, -1 where there is none.
     """
-    x, y = Transformer.from_crs(crs, geometry_crs, always_xy=True).transform(lon, lat)
+    x, y = between(crs, geometry_crs).transform(lon, lat)
     # A point beyond the projection is infinite and lies in no polygon.
     usable = np.isfinite(x) & np.isfinite(y)
     points = shapely.points(np.where(usable, x, np.nan), np.where(usable, y, np.nan))

@@ -72,11 +72,15 @@ def write_standard_layers(settings: Settings, source: str) -> Path:
     Raises:
         FusionError: The source is not in the store.
     """
-    present = sources(Store(settings))
-    if source not in present:
-        raise FusionError(
-            "is not standardised yet", source=source, remedy="standardise it first: `soilmeld run`"
-        )
+    with Store(settings).reading(f"layers of {source}") as tables:
+        present = sources(tables)
+        if source not in present:
+            raise FusionError(
+                "is not standardised yet",
+                source=source,
+                remedy="standardise it first: `soilmeld run`",
+            )
+        present[source].load()
     path = settings.data_root / "layers" / f"{source}.parquet"
     with new_file(path) as part:
         standard_layers(present[source]).write_parquet(part)
