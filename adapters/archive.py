@@ -37,7 +37,7 @@ from pydantic import BaseModel, ValidationError
 from adapters.acquire import downloaded, expected, instructions
 from adapters.atomic import write_text
 from adapters.errors import ArchiveError
-from adapters.quarantine import quarantine, release, unlike
+from adapters.quarantine import quarantine, release, settle, unlike
 from adapters.readers import fits, is_web_page
 from adapters.settings import Settings
 from adapters.spec import SourceSpec
@@ -243,6 +243,7 @@ def ingest(spec: SourceSpec, settings: Settings) -> RawVersion | None:
             "use all the same",
         )
     write_text(settings.archive / spec.id / "NEXT", new.version)
+    settle(spec, new.version, settings, acceptable=False)
     return load(spec.id, new.version, settings)
 
 
@@ -276,10 +277,13 @@ def active(spec: SourceSpec, settings: Settings) -> RawVersion | None:
     return _pointed(spec, settings, "ACTIVE")
 
 
-def activate(raw: RawVersion, settings: Settings) -> None:
+def activate(spec: SourceSpec, raw: RawVersion, settings: Settings) -> None:
     """Put a version into use, after its table was committed."""
-    write_text(settings.archive / raw.source / "ACTIVE", raw.version)
-    release(raw.source, raw.version, settings)
+    pointer = settings.archive / spec.id / "ACTIVE"
+    if _read_pointer(pointer) != raw.version:
+        settle(spec, raw.version, settings, acceptable=True)
+    write_text(pointer, raw.version)
+    release(spec.id, raw.version, settings)
 
 
 def accept_user(spec: SourceSpec, settings: Settings) -> RawVersion:

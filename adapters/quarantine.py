@@ -39,6 +39,7 @@ class Entry(BaseModel):
         acceptable: Are all reasons comparisons with the version in use? A person may overrule them.
         in_use: Version in use when it was refused.
         accepted: Set once a person accepted it, until it is in use.
+        settled: Version that came in its place since; nobody is asked about it any more.
     """
 
     source: str
@@ -48,6 +49,7 @@ class Entry(BaseModel):
     reasons: list[str]
     acceptable: bool = False
     accepted: Acceptance | None = None
+    settled: str | None = None
 
 
 def quarantine(
@@ -76,15 +78,33 @@ def quarantine(
 
 
 def quarantined(spec: SourceSpec, settings: Settings) -> list[Entry]:
-    """Refused versions of a source that did not come into use since, the oldest first."""
+    """Refused versions of a source that wait for a word or better files, the oldest first."""
     entries = (settings.archive / spec.id / "quarantine").glob("*.json")
     found = [Entry.model_validate_json(path.read_bytes()) for path in entries]
-    return sorted(found, key=lambda entry: entry.refused_at)
+    waiting = [entry for entry in found if entry.settled is None]
+    return sorted(waiting, key=lambda entry: entry.refused_at)
 
 
 def release(source: str, version: str, settings: Settings) -> None:
     """Strike out the entry of a version that came into use."""
     _path(source, version, settings).unlink(missing_ok=True)
+
+
+def settle(spec: SourceSpec, version: str, settings: Settings, *, acceptable: bool) -> None:
+    """Ask nobody any more about what was refused before a version came in its place.
+
+    The entries stay: the bytes of a refused version count as such (`soilmeld gc`).
+
+    Args:
+        spec: The source.
+        version: The version that came.
+        settings: Where the archive is.
+        acceptable: Also of what a person could have accepted? Its files may be gone from the inbox
+            while that question stands.
+    """
+    for entry in quarantined(spec, settings):
+        if entry.version != version and (acceptable or not entry.acceptable):
+            _write(entry.model_copy(update={"settled": version}), settings)
 
 
 def accept(

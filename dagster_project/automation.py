@@ -14,6 +14,7 @@ that says the same takes 8 ms an asset, and seconds a tick on the whole graph.
 """
 
 import functools
+import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -169,11 +170,14 @@ def on_new_data(required: Iterable[dg.AssetKey] | None = None) -> OnNewData:
 
 def sensor() -> dg.AutomationConditionSensorDefinition:
     """Sensor that evaluates the conditions while the daemon runs."""
-    return dg.AutomationConditionSensorDefinition(
-        "automation",
-        target=dg.AssetSelection.all(),
-        default_status=dg.DefaultSensorStatus.RUNNING,
-        minimum_interval_seconds=SENSOR_INTERVAL_S,
-        # A condition in Python is evaluated where the code is.
-        use_user_code_server=True,
-    )
+    with warnings.catch_warnings():
+        # Dagster says on each use that this parameter may still change; the version is pinned.
+        warnings.simplefilter("ignore", category=dg.BetaWarning)
+        return dg.AutomationConditionSensorDefinition(
+            "automation",
+            target=dg.AssetSelection.all(),
+            default_status=dg.DefaultSensorStatus.RUNNING,
+            minimum_interval_seconds=SENSOR_INTERVAL_S,
+            # A condition in Python is evaluated where the code is.
+            use_user_code_server=True,
+        )

@@ -249,7 +249,7 @@ class _Walk:
         try:
             new = incoming(spec, self.settings)
         except ArchiveError as error:
-            return _Coming(None, None, None, [error.problem])
+            return _Coming(None, None, None, str(error).splitlines())
         if new is None:
             return self._kept(spec)
         if why := new.faults() or new.doubts(spec, self.settings):

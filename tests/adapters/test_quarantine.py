@@ -76,7 +76,7 @@ def refused(spec: SourceSpec, settings: Settings, put: Callable[[str], Path]) ->
     put(TEXT)
     first = archive.ingest(spec, settings)
     assert first is not None
-    archive.activate(first, settings)
+    archive.activate(spec, first, settings)
     put(TEXT[:100])
     with pytest.raises(ArchiveError, match="much unlike the version in use") as error:
         archive.ingest(spec, settings)
@@ -106,7 +106,7 @@ def test_a_persons_word_makes_it_next_and_stays_in_its_lock(
     assert taken == archive.candidate(spec, settings)
     assert (taken.version, taken.accepted) == (entry.version, True)
     assert archive.active(spec, settings) == refused
-    archive.activate(taken, settings)
+    archive.activate(spec, taken, settings)
     assert quarantined(spec, settings) == []
     lock = (settings.archive / spec.id / f"{taken.version}.lock.json").read_text()
     assert all(said in lock for said in ("Ada", "they closed the plots", *entry.reasons))
@@ -120,6 +120,31 @@ def test_good_files_put_back_need_nobodys_word(
 ) -> None:
     put(TEXT)
     assert archive.ingest(spec, settings) == refused
+
+
+def test_nobody_is_asked_about_what_better_files_came_for(
+    spec: SourceSpec,
+    settings: Settings,
+    refused: archive.RawVersion,
+    put: Callable[[str], Path],
+) -> None:
+    (doubtful,) = quarantined(spec, settings)
+    put("<!DOCTYPE html><html>Please log in</html>")
+    with pytest.raises(ArchiveError, match="web page"):
+        archive.ingest(spec, settings)
+    assert len(quarantined(spec, settings)) == 2
+    put(TEXT + "3,4\n")
+    newer = archive.ingest(spec, settings)
+    # The web page is gone; whether the other may be used is asked until something newer is.
+    assert quarantined(spec, settings) == [doubtful]
+    archive.activate(spec, newer, settings)
+    assert quarantined(spec, settings) == []
+    with pytest.raises(ArchiveError, match="no version waits"):
+        accept(spec, settings, by="Ada", reason="too late")
+    put(TEXT[:100])
+    with pytest.raises(ArchiveError, match="much unlike"):
+        archive.ingest(spec, settings)
+    assert [entry.version for entry in quarantined(spec, settings)] == [doubtful.version]
 
 
 def test_only_the_last_refused_version_is_accepted(
