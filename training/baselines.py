@@ -177,10 +177,11 @@ def trees(
     parameters = {
         "n_estimators": 100,
         "num_leaves": 15,
+        "max_bin": 63,
         "random_state": 0,
         "deterministic": True,
-        "force_row_wise": True,
-        "n_jobs": 1,  # tables are small: threads cost more than they give
+        "force_col_wise": True,  # few rows of more than a thousand numbers
+        "n_jobs": 2,
         "verbose": -1,
     }
     for column in columns:

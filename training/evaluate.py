@@ -25,7 +25,7 @@ from training.runs import fingerprint, write_atomically, write_json
 TRIALS = 5
 TEST_ROWS = 800
 TRAINING_ROWS = 4000
-TREE_FEATURES = 16
+TREE_FEATURES = 8
 LEVEL = 0.9
 RESAMPLES = 1000
 LEAST_CLUSTERS = 5
