@@ -23,6 +23,7 @@ from adapters import twin
 from adapters.archive import RawVersion, ingest
 from adapters.columns import Parsed
 from adapters.errors import SoilmeldError
+from adapters.quantities import quantity
 from adapters.readers import NativeTable, matching
 from adapters.readers.raster import Grid
 from adapters.settings import Settings
@@ -48,10 +49,13 @@ class Cell:
     Attributes:
         verdict: As above.
         why: The first thing that was said, or why the mutation does not apply.
+        first: What a first download, that no last version is there for, lets see: `seen` (all that
+            the mutation is about), `partly` (some columns or tables) or `unseen`.
     """
 
     verdict: str
     why: str
+    first: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -213,10 +217,17 @@ def _cell(sample: Good, mutation: Mutation, foreign: Good | None) -> Cell:
             found.append(_exchanged_layers(sample, piece))
         else:
             found.append(_of_piece(sample, piece, mutation))
-    applied = [cell for cell in found if cell.verdict != "-"]
+    return _least(found)
+
+
+def _least(cells: list[Cell]) -> Cell:
+    """The cell that says least, of those that a mutation applies to."""
+    applied = [cell for cell in cells if cell.verdict != "-"]
     if not applied:
-        return Cell("-", found[0].why)
-    return max(applied, key=lambda cell: RANK.index(cell.verdict))
+        return cells[0]
+    least = max(applied, key=lambda cell: RANK.index(cell.verdict))
+    first = {cell.first for cell in applied}
+    return dataclasses.replace(least, first=first.pop() if len(first) == 1 else "partly")
 
 
 def _of_piece(sample: Good, piece: SourceSpec, mutation: Mutation) -> Cell:
@@ -238,11 +249,7 @@ def _of_piece(sample: Good, piece: SourceSpec, mutation: Mutation) -> Cell:
         return Cell("-", "no table")
     # Where each column must be told, all tables are mutated at once; else one after the other.
     sets = [here] if mutation.each else [[name] for name in here]
-    cells = [_judged(sample, piece, mutation, names) for names in sets]
-    applied = [cell for cell in cells if cell.verdict != "-"]
-    if not applied:
-        return Cell("-", cells[0].why)
-    return max(applied, key=lambda cell: RANK.index(cell.verdict))
+    return _least([_judged(sample, piece, mutation, names) for names in sets])
 
 
 def _of(piece: SourceSpec, table: str) -> set[str]:
@@ -257,7 +264,7 @@ def _judged(sample: Good, piece: SourceSpec, mutation: Mutation, tables: list[st
             raw = _anew(sample.raw, mutation.name, *(tables or []))
             standard = standardise(piece, raw, sample.settings)
         except SoilmeldError as error:
-            return Cell("refused", error.problem)
+            return Cell("refused", error.problem, "seen")
         except NotApplicableError as reason:
             return Cell("-", str(reason))
     if not touched:
@@ -352,7 +359,7 @@ def _of_one_place(sample: Good) -> Iterator[None]:
     """Mutated versions are laid out where the good one is, and are called by their own names."""
     folder = sample.raw.open(sample.settings)
     with (
-        mock.patch.object(RawVersion, "open", lambda *_: folder),
+        mock.patch.object(RawVersion, "open", return_value=folder),
         mock.patch.object(adapters.standardise, "standard_version", lambda _, raw: raw.version),
     ):
         yield
@@ -373,7 +380,9 @@ def _verdict(
         each: Columns of which each must be told; None: one finding is enough.
         about: Columns that may tell it.
     """
-    told = _told(sample, standard)
+    flagged = _flagged(sample, standard)
+    first = _at_first(sample, standard, each, set(flagged))
+    told = _told(sample, standard, flagged)
     wanted = each if each is not None else set(told) or {""}
     if wanted - told.keys():
         told = {
@@ -383,15 +392,50 @@ def _verdict(
         wanted = each if each is not None else set(told) or {""}
     missed = sorted(wanted - told.keys())
     if missed and None not in told:
-        return Cell("unseen", ", ".join(missed[:8]))
+        return Cell("unseen", ", ".join(missed[:8]), first)
     cells = [told.get(name) or told[None] for name in wanted]
+    choose = min if each is None else max
+    cell = choose(cells, key=lambda cell: RANK.index(cell.verdict))
+    return dataclasses.replace(cell, first=first)
+
+
+def _at_first(
+    sample: Good, standard: Standard, each: set[str] | None, flagged: set[str | None]
+) -> str:
+    """What is seen where there is neither a last version nor another source.
+
+    That is what is flagged, and what is unlike published soils; making all expectations for each
+    case would take most of the time.
+    """
+    seen = flagged | _unlike_soils(sample, standard, flagged)
     if each is not None:
-        return max(cells, key=lambda cell: RANK.index(cell.verdict))
-    return min(cells, key=lambda cell: RANK.index(cell.verdict))
+        found = each if None in seen else each & seen
+        return "seen" if found == each else "partly" if found else "unseen"
+    return "seen" if seen else "unseen"
 
 
-def _told(sample: Good, standard: Standard) -> dict[str | None, Cell]:
-    """Column (None: the whole table) -> what flags and the last version say of it."""
+def _unlike_soils(sample: Good, standard: Standard, told: set[str | None]) -> set[str | None]:
+    """Columns that seem to be in another unit, by published values of their quantities."""
+    records = {
+        record.name: record
+        for record in standard.columns
+        if record.quantity and quantity(record.quantity).typical and record.name not in told
+    }
+
+    def found(made: Standard) -> set[str | None]:
+        some = dataclasses.replace(made, columns=list(records.values()))
+        return {
+            said.column
+            for said in slips.distributions(some, sample.settings.data_root)
+            if slips.likely_slip(made, records[said.column], said, ())
+        }
+
+    unlike = found(standard) if records else set()
+    return unlike - found(sample.standards[standard.spec.id]) if unlike else unlike
+
+
+def _flagged(sample: Good, standard: Standard) -> dict[str | None, Cell]:
+    """Column (None: the whole table) -> what flags say of it that the good sample has not."""
     piece, was = standard.spec, sample.standards[standard.spec.id]
     told: dict[str | None, Cell] = {}
     counts = [
@@ -416,6 +460,14 @@ def _told(sample: Good, standard: Standard) -> dict[str | None, Cell]:
             share = marked["row_ref"].n_unique() / max(standard.table.height, 1)
             if share > piece.max_flagged_share:
                 told[column] = Cell("refused", f"{share:.0%} of the rows {told[column].why}")
+    return told
+
+
+def _told(
+    sample: Good, standard: Standard, flagged: dict[str | None, Cell]
+) -> dict[str | None, Cell]:
+    """Column (None: the whole table) -> what flags and the last version say of it."""
+    told, was = dict(flagged), sample.standards[standard.spec.id]
     root = sample.settings.data_root
     for column, said in slips.against_last(standard, was.table, root, root).items():
         if column not in told or told[column].verdict != "refused":
@@ -474,7 +526,7 @@ def _exchanged_layers(sample: Good, piece: SourceSpec) -> Cell:
         try:
             standard = standardise(piece, _anew(sample.raw, "exchanged"), sample.settings)
         except SoilmeldError as error:
-            return Cell("refused", error.problem)
+            return Cell("refused", error.problem, "seen")
     return _verdict(sample, standard, None)
 
 
@@ -533,7 +585,7 @@ def _handed_in(sample: Good, piece: SourceSpec, named: dict[str, bytes]) -> Cell
         raw = ingest(load_spec(sample.spec.id), aside)
         standard = standardise(piece, dataclasses.replace(raw, origin="synthetic"), aside)
     except SoilmeldError as error:
-        return Cell("refused", error.problem)
+        return Cell("refused", error.problem, "seen")
     if standard.spec.is_raster:
         # Pixels are compared in one place.
         shutil.copytree(aside.std, settings.std, dirs_exist_ok=True)

@@ -11,6 +11,7 @@ from test_contracts import DOCS, foreign
 from adapters import twin
 from adapters.settings import Settings
 
+FIRST = ("seen", "partly", "unseen")
 HEAD = """# What is refused, and what is flagged
 
 Every source's tiny sample passes its checks. Then it is made wrong in thirteen ways, each of
@@ -34,7 +35,8 @@ def table(rows: dict[str, dict[str, Cell]]) -> str:
     lines = [f"| source | {' | '.join(names)} |", "|" + "---|" * (len(names) + 1)]
     for source, cells in rows.items():
         lines.append(f"| `{source}` | {' | '.join(cells[n].verdict for n in names)} |")
-    lines += ["", *(f"* **{m.name}**: {m.about}" for m in MUTATIONS), "", "Why `-`:", ""]
+    lines += ["", *(f"* **{m.name}**: {m.about}" for m in MUTATIONS)]
+    lines += ["", *at_first(rows), "", "## Why `-`", ""]
     reasons: dict[tuple[str, str], list[str]] = {}
     for source, cells in rows.items():
         for name, cell in cells.items():
@@ -43,6 +45,28 @@ def table(rows: dict[str, dict[str, Cell]]) -> str:
     for (name, why), sources in sorted(reasons.items()):
         lines.append(f"* **{name}**, {why}: {len(sources)} sources")
     return "\n".join(lines) + "\n"
+
+
+def at_first(rows: dict[str, dict[str, Cell]]) -> list[str]:
+    """How much is seen of each mutation where there is no last version."""
+    lines = [
+        "## Without a last version",
+        "",
+        "A first download has none. Then a mutation is seen by errors, by flags, and by the "
+        "published values of its quantity; what expectations that compare nothing add is not "
+        "counted. A number within its plausible range, and a file cut between two rows, look like "
+        "any other.",
+        "",
+        "| mutation | applies | all seen | some columns or tables | nothing | sources of these |",
+        "|---|---|---|---|---|---|",
+    ]
+    for mutation in MUTATIONS:
+        cells = {s: c[mutation.name] for s, c in rows.items() if c[mutation.name].verdict != "-"}
+        found = {f: [s for s, c in cells.items() if c.first == f] for f in FIRST}
+        counts = " | ".join(str(len(found[f])) for f in FIRST)
+        unseen = ", ".join(f"`{s}`" for s in found["unseen"])
+        lines.append(f"| {mutation.name} | {len(cells)} | {counts} | {unseen} |")
+    return lines
 
 
 def main() -> None:
