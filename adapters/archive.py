@@ -243,7 +243,7 @@ def ingest(spec: SourceSpec, settings: Settings) -> RawVersion | None:
             "use all the same",
         )
     write_text(settings.archive / spec.id / "NEXT", new.version)
-    settle(spec, new.version, settings, acceptable=False)
+    settle(spec, new.version, settings)
     return load(spec.id, new.version, settings)
 
 
@@ -277,13 +277,10 @@ def active(spec: SourceSpec, settings: Settings) -> RawVersion | None:
     return _pointed(spec, settings, "ACTIVE")
 
 
-def activate(spec: SourceSpec, raw: RawVersion, settings: Settings) -> None:
+def activate(raw: RawVersion, settings: Settings) -> None:
     """Put a version into use, after its table was committed."""
-    pointer = settings.archive / spec.id / "ACTIVE"
-    if _read_pointer(pointer) != raw.version:
-        settle(spec, raw.version, settings, acceptable=True)
-    write_text(pointer, raw.version)
-    release(spec.id, raw.version, settings)
+    write_text(settings.archive / raw.source / "ACTIVE", raw.version)
+    release(raw.source, raw.version, settings)
 
 
 def accept_user(spec: SourceSpec, settings: Settings) -> RawVersion:

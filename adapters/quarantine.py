@@ -90,20 +90,13 @@ def release(source: str, version: str, settings: Settings) -> None:
     _path(source, version, settings).unlink(missing_ok=True)
 
 
-def settle(spec: SourceSpec, version: str, settings: Settings, *, acceptable: bool) -> None:
-    """Ask nobody any more about what was refused before a version came in its place.
+def settle(spec: SourceSpec, version: str, settings: Settings) -> None:
+    """Ask nobody any more about what was refused before good files came in its place.
 
     The entries stay: the bytes of a refused version count as such (`soilmeld gc`).
-
-    Args:
-        spec: The source.
-        version: The version that came.
-        settings: Where the archive is.
-        acceptable: Also of what a person could have accepted? Its files may be gone from the inbox
-            while that question stands.
     """
     for entry in quarantined(spec, settings):
-        if entry.version != version and (acceptable or not entry.acceptable):
+        if entry.version != version:
             _write(entry.model_copy(update={"settled": version}), settings)
 
 

@@ -90,7 +90,7 @@ def commit_if_valid(
     Store(settings).commit(standard, [report.results for report in reports])
     for piece in standard.pieces:
         remember(piece, settings)
-    activate(standard.spec, standard.raw, settings)
+    activate(standard.raw, settings)
     return reports
 
 

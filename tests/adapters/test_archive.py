@@ -55,7 +55,7 @@ def test_a_users_file_becomes_the_next_version_and_its_bytes_are_kept(
     assert archive.active(spec, settings) is None
     path.unlink()
     assert (raw.open(settings) / "horizons.csv").read_text() == "A,B\n1,2\n"
-    archive.activate(spec, raw, settings)
+    archive.activate(raw, settings)
     assert archive.active(spec, settings) == raw
 
 
@@ -73,7 +73,7 @@ def test_other_bytes_are_a_new_version_and_the_old_one_stays_in_use(
 ) -> None:
     put(spec, settings)
     first = archive.ingest(spec, settings)
-    archive.activate(spec, first, settings)
+    archive.activate(first, settings)
     put(spec, settings, "A,B\n1,3\n")
     second = archive.ingest(spec, settings)
     assert second.version != first.version
@@ -101,7 +101,7 @@ def test_a_suspicious_file_is_quarantined_and_the_version_in_use_stays(
     spec = spec.model_copy(update={"tables": {"horizons": table}})
     good = put(spec, settings)
     first = archive.ingest(spec, settings)
-    archive.activate(spec, first, settings)
+    archive.activate(first, settings)
     good.unlink()
     put(spec, settings, content, name)
     with pytest.raises(ArchiveError, match=says) as refused:

@@ -34,7 +34,7 @@ def handed_in(spec, settings, name: str, content: str | bytes, commit: bool = Fa
     raw = ingest(spec, settings)
     if commit:
         Store(settings).commit(standardise(spec, raw, settings), [[]])
-        activate(spec, raw, settings)
+        activate(raw, settings)
     return raw
 
 

@@ -76,7 +76,7 @@ def refused(spec: SourceSpec, settings: Settings, put: Callable[[str], Path]) ->
     put(TEXT)
     first = archive.ingest(spec, settings)
     assert first is not None
-    archive.activate(spec, first, settings)
+    archive.activate(first, settings)
     put(TEXT[:100])
     with pytest.raises(ArchiveError, match="much unlike the version in use") as error:
         archive.ingest(spec, settings)
@@ -106,7 +106,7 @@ def test_a_persons_word_makes_it_next_and_stays_in_its_lock(
     assert taken == archive.candidate(spec, settings)
     assert (taken.version, taken.accepted) == (entry.version, True)
     assert archive.active(spec, settings) == refused
-    archive.activate(spec, taken, settings)
+    archive.activate(taken, settings)
     assert quarantined(spec, settings) == []
     lock = (settings.archive / spec.id / f"{taken.version}.lock.json").read_text()
     assert all(said in lock for said in ("Ada", "they closed the plots", *entry.reasons))
@@ -134,10 +134,7 @@ def test_nobody_is_asked_about_what_better_files_came_for(
         archive.ingest(spec, settings)
     assert len(quarantined(spec, settings)) == 2
     put(TEXT + "3,4\n")
-    newer = archive.ingest(spec, settings)
-    # The web page is gone; whether the other may be used is asked until something newer is.
-    assert quarantined(spec, settings) == [doubtful]
-    archive.activate(spec, newer, settings)
+    archive.ingest(spec, settings)
     assert quarantined(spec, settings) == []
     with pytest.raises(ArchiveError, match="no version waits"):
         accept(spec, settings, by="Ada", reason="too late")
