@@ -118,8 +118,8 @@ def require_delimiter(
         file=file,
         where="header",
         samples=[header[:80]],
-        remedy=f"set `delimiter` of table {name} in source.yaml, and `decimal` if the file writes "
-        f"decimal commas; or save the file with {declared!r}",
+        remedy=f"set `delimiter: {likely!r}` under `read` of table {name} in source.yaml, and "
+        f"`decimal: ','` if the file writes decimal commas; or save the file with {declared!r}",
     )
 
 

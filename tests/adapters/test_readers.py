@@ -259,4 +259,4 @@ def test_another_delimiter_is_named(tmp_path: Path) -> None:
     with pytest.raises(ReadError, match="not divided by ',', but by ';'") as caught:
         read_table(spec, "main", tmp_path, "t.csv")
     assert "'a;b'" in str(caught.value)
-    assert "set `delimiter` of table main" in str(caught.value)
+    assert "set `delimiter: " in str(caught.value)
