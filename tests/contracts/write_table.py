@@ -57,7 +57,7 @@ def at_first(rows: dict[str, dict[str, Cell]]) -> list[str]:
         "counted. A number within its plausible range, and a file cut between two rows, look like "
         "any other.",
         "",
-        "| mutation | applies | all seen | some columns or tables | nothing | sources of these |",
+        "| mutation | applies | all seen | some columns or tables | nothing | sources |",
         "|---|---|---|---|---|---|",
     ]
     for mutation in MUTATIONS:
