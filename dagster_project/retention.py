@@ -70,28 +70,38 @@ def _current(place: Path) -> set[Path]:
     return {p.parent / p.read_text(encoding="utf-8").strip() for p in place.glob("*/CURRENT")}
 
 
-def _used_pixels(settings: Settings) -> set[Path]:
-    """Folders of standardised pixels that the store's tables point to."""
+def _published(settings: Settings, what: str) -> set[tuple[str, str]] | None:
+    """Source and `version` or `raw_version` of each published table; None where none is."""
     import duckdb
 
     published = settings.published / settings.store.name
     if not published.is_file():
-        return set(settings.std.glob("*/*"))
+        return None
     with duckdb.connect(str(published), read_only=True) as connection:
-        rows = connection.execute("select source, version from meta.source").fetchall()
-    return {settings.std / source / version for source, version in rows}
+        return set(connection.execute(f"select source, {what} from meta.source").fetchall())
+
+
+def _used_pixels(settings: Settings) -> set[Path]:
+    """Folders of standardised pixels that the store's tables point to."""
+    used = _published(settings, "version")
+    if used is None:
+        return set(settings.std.glob("*/*"))
+    return {settings.std / source / version for source, version in used}
 
 
 def _old_locks(settings: Settings) -> list[Path]:
     """Raw versions of each source beyond the newest `keep_versions`, unless in use or next.
 
+    In use is also what a published table was made from: readers explain its values by it.
+
     Good and quarantined versions are counted apart: however many were refused, they drive out none
     that was good, and none in use that a person may want back.
     """
-    gone = []
+    gone, published = [], _published(settings, "raw_version") or set()
     for folder in sorted(p for p in settings.archive.glob("*") if p.name != "objects"):
         pointers = (folder / name for name in ("ACTIVE", "NEXT"))
         used = {p.read_text(encoding="utf-8").strip() for p in pointers if p.is_file()}
+        used |= {version for source, version in published if source == folder.name}
         refused = {p.stem for p in folder.glob("quarantine/*.json")}
         locks = {path: json.loads(path.read_text()) for path in folder.glob("*.lock.json")}
         newest_first = sorted(locks, key=lambda p: locks[p]["retrieved_at"], reverse=True)

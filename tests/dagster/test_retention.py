@@ -40,7 +40,10 @@ def filled(settings: Settings) -> Settings:
     settings.published.mkdir(parents=True)
     with duckdb.connect(str(settings.published / "soilmeld.duckdb")) as store:
         store.execute("create schema meta")
-        store.execute("create table meta.source as select 'relief' as source, 'v1' as version")
+        store.execute(
+            "create table meta.source as "
+            "select 'relief' as source, 'v1' as version, 'v1' as raw_version"
+        )
     return settings
 
 
@@ -52,6 +55,13 @@ def names(settings: Settings) -> dict[str, list[str]]:
         "locks": sorted(p.name[:2] for p in (settings.archive / "relief").glob("v*.lock.json")),
         "objects": sorted(p.name[:2] for p in settings.archive.glob("objects/*/*")),
     }
+
+
+def test_what_a_published_table_was_made_from_stays(filled: Settings) -> None:
+    with duckdb.connect(str(filled.published / "soilmeld.duckdb")) as store:
+        store.execute("update meta.source set raw_version = 'v2'")
+    collect(filled)
+    assert names(filled)["locks"] == names(filled)["objects"] == ["v1", "v2", "v3", "v4"]
 
 
 def test_newest_and_used_versions_stay(filled: Settings) -> None:
