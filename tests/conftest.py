@@ -27,6 +27,7 @@ REQUIRE_ALL = "SOILMELD_REQUIRE_ALL"
 _NEVER_REQUIRED = ("GPU",)
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Where processes share the work, one makes `whole`, and the tests of a file stay together."""
     for item in items:
