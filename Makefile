@@ -34,11 +34,11 @@ run: $(STAMP)  ## the main job: files in, tables, matrices, models, published st
 
 test: $(STAMP)  ## the tests (under 10 minutes)
 	@$(COMPILE)
-	@$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadgroup -m "not long"
+	@$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile -m "not long"
 
 test-long: $(STAMP)  ## the tests and the long ones besides
 	@$(COMPILE)
-	@$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadgroup
+	@$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile
 
 ui: $(STAMP)  ## the Dagster UI and daemon on the same store
 	@$(BIN)/python -m dagster_project.ui

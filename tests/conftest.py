@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import hypothesis
 import pytest
+from xdist.scheduler import LoadFileScheduling
 
 if TYPE_CHECKING:
     from adapters.settings import Settings
@@ -27,12 +28,25 @@ REQUIRE_ALL = "SOILMELD_REQUIRE_ALL"
 _NEVER_REQUIRED = ("GPU",)
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Where processes share the work, one makes `whole`, and the tests of a file stay together."""
-    for item in items:
-        group = "whole" if "whole" in item.fixturenames else item.location[0]
-        item.add_marker(pytest.mark.xdist_group(group))
+# Files whose tests read the main job's results. Where processes share the work, one runs these, so
+# that the main job is done once.
+_OF_WHOLE = (
+    "tests/dagster/test_golden_run.py",
+    "tests/docs/",
+    "tests/soilmeld/",
+    "tests/twin/test_whole.py",
+)
+
+
+class _OneWhole(LoadFileScheduling):
+    """The tests of a file stay together, and those that read the main job's results too."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return "whole" if nodeid.startswith(_OF_WHOLE) else super()._split_scope(nodeid)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> _OneWhole:
+    return _OneWhole(config, log)
 
 
 @pytest.fixture(scope="session")
