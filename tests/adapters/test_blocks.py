@@ -317,7 +317,7 @@ def test_spectra_separated_by_tabs_name_the_line_to_change(
     data = f"PointID\t{waves}\n26581768{chr(9) + '0.5'}\n".encode()
     with pytest.raises(ReadError, match="not divided by ','") as raised:
         _lucas_2009(settings, tmp_path, {"LUCAS_TOPSOIL_v1_spectral.csv": data})
-    assert "`delimiter` of table spectra" in str(raised.value)
+    assert "table spectra in source.yaml" in str(raised.value)
 
 
 def _corrected(settings: Settings, monkeypatch: pytest.MonkeyPatch, entry: dict) -> Standard:
