@@ -54,16 +54,16 @@ def test_every_real_source_passes_the_gate(committed, settings):
 
 def test_a_row_without_a_trusted_position_is_no_sample(committed, settings):
     table = pl.read_parquet(samples(settings, "user"))
-    assert table.height == 2104
+    assert table.height == 2106
     assert table["survey"].unique().to_list() == ["gemas"]
     assert table["origin"].unique().to_list() == ["user"]
     assert table["depth_bottom"].unique().to_list() == [20.0]
-    assert not {f"gemas.csv#{line}" for line in (295, 1018, 1863, 1887)} & set(table["row_ref"])
+    assert not {f"gemas.csv#{line}" for line in (1018, 1887)} & set(table["row_ref"])
 
 
 def test_the_matrix_holds_the_climate_of_each_place(fused):
     table = pl.read_parquet(fused / "matrix.parquet")
-    assert table.height == 2104
+    assert table.height == 2106
     worldclim = table["worldclim_bio1.annual_mean_temperature"].to_numpy()
     said = next(c for c in table.columns if c.startswith("air_temperature"))
     both = np.isfinite(worldclim) & np.isfinite(table[said].to_numpy())
