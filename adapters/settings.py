@@ -31,6 +31,9 @@ class Settings(BaseModel):
     threads: int = Field(
         2, ge=1, description="Threads of one step (DuckDB, polars, raster overlay)."
     )
+    processes: int = Field(
+        2, ge=1, description="Processes that sources are standardised in, when there are many."
+    )
     ui_host: str = Field("127.0.0.1", description="Address the Dagster UI listens on.")
     ui_port: int = Field(3333, ge=1, le=65535, description="Port of the Dagster UI.")
     docs_port: int = Field(

@@ -2,15 +2,16 @@
 
     .venv/bin/python benchmarks/sources.py [tiny|demo|full] [data root to keep]
 
-The twin is written first and not counted. Then `raw` and `std` of every source are made in one
-process, as `soilmeld run` does, by an instance of its own. Seconds are wall time of one run, the
-shares are what counts.
+The twin is written first and not counted. Then `raw` and `std` of every source are made twice from
+nothing: by `processes` processes, as `soilmeld run` does, which gives the wall time, and by one,
+which gives the share of each phase. The memory is that of the largest process.
 """
 
 import contextlib
 import dataclasses
 import functools
 import resource
+import shutil
 import sys
 import tempfile
 import time
@@ -19,7 +20,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import dagster as dg
-from dagster._core.utils import make_new_run_id
 
 import adapters.archive
 import adapters.rasters
@@ -29,9 +29,10 @@ import expectations.engine
 import expectations.site
 from adapters import twin
 from adapters.readers.raster import Grid
-from adapters.settings import Settings, load_settings
+from adapters.settings import load_settings
 from adapters.spec import load_spec, source_ids
 from adapters.store import Store
+from dagster_project import making
 from dagster_project.definitions import build
 from dagster_project.resources import open_instance
 
@@ -87,58 +88,67 @@ def timed(seconds: dict[str, float]) -> Iterator[None]:
 
 
 def main(size: str, root: Path) -> None:
-    """Write the twin, make every table once, print seconds, shares and the slowest sources."""
+    """Write the twin, make every table twice, print seconds, shares and the slowest sources."""
     settings = load_settings().model_copy(
         update={"data_root": root / "data", "truth_root": root / "truth", "twin_size": size}
     )
     specs = [load_spec(source) for source in source_ids()]
-    ours = [spec.id for spec in specs if not spec.auxiliary]
+    keys = [
+        dg.AssetKey([kind, spec.id])
+        for spec in specs
+        if not spec.auxiliary
+        for kind in ("raw", "std")
+    ]
     begun = time.perf_counter()
     twin.write(settings)
     sys.stdout.write(f"twin, {size}: {time.perf_counter() - begun:.1f} s (not counted)\n")
-    seconds: dict[str, float] = defaultdict(float)
-    steps: dict[str, float] = {}
+    steps = Steps()
+    begun = time.perf_counter()
+    making.make_shared(making.shares(keys, settings), settings, steps)
+    _say(f"{settings.processes} processes", len(keys) // 2, begun, resource.RUSAGE_CHILDREN)
+    steps.refuse_failures()
+    for made in set(settings.data_root.iterdir()) - {settings.raw}:
+        shutil.rmtree(made) if made.is_dir() else made.unlink()
+    steps, seconds = Steps(), defaultdict(float)
     with timed(seconds):
         begun = time.perf_counter()
-        _make(settings, ours, steps)
-        whole = time.perf_counter() - begun
+        with open_instance(settings) as instance:
+            making.make(build(settings), instance, keys, steps)
+        whole = _say("1 process", len(keys) // 2, begun, resource.RUSAGE_SELF)
+    steps.refuse_failures()
     seconds["orchestrating"] = whole - sum(seconds.values())
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9
-    sys.stdout.write(f"{len(ours)} sources: {whole:.1f} s, peak memory {peak:.2f} GB\n")
     for phase, took in seconds.items():
         sys.stdout.write(f"  {phase:14s} {took:7.2f} s  {took / whole:6.1%}\n")
     sys.stdout.write("slowest steps:\n")
-    for step, took in sorted(steps.items(), key=lambda item: -item[1])[:12]:
+    for step, took in sorted(steps.seconds.items(), key=lambda item: -item[1])[:12]:
         sys.stdout.write(f"  {took:7.2f} s  {step}\n")
 
 
-def _make(settings: Settings, sources: list[str], steps: dict[str, float]) -> None:
-    definitions = build(settings)
-    keys = [dg.AssetKey([kind, source]) for source in sources for kind in ("raw", "std")]
-    started: dict[str, float] = {}
-    failed: list[str] = []
+class Steps:
+    """What was told of the steps."""
 
-    def listen(entry: dg.EventLogEntry) -> None:
-        event = entry.dagster_event
-        if event and event.event_type is dg.DagsterEventType.STEP_START:
-            started[event.step_key] = time.perf_counter()
-        elif event and (event.is_step_success or event.is_step_failure):
-            steps[event.step_key] = time.perf_counter() - started[event.step_key]
-            if event.is_step_failure:
-                failed.append(event.step_key)
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+        self.failed: dict[str, str] = {}
 
-    with open_instance(settings) as instance:
-        run_id = make_new_run_id()
-        instance.add_event_listener(run_id, listen)
-        definitions.resolve_implicit_global_asset_job_def().execute_in_process(
-            instance=instance,
-            asset_selection=keys,
-            raise_on_error=False,
-            run_id=run_id,
-            run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
-        )
-    if failed:
-        raise SystemExit(f"refused: {failed}")
+    def __call__(self, told: making.Told) -> None:
+        """Take note."""
+        if told.event in ("succeeded", "failed"):
+            self.seconds[told.asset] = told.seconds
+        if told.event == "failed":
+            self.failed[told.asset] = told.reason
+
+    def refuse_failures(self) -> None:
+        """End where a source was refused: its time is not that of a whole step."""
+        if self.failed:
+            raise SystemExit(f"refused: {self.failed}")
+
+
+def _say(how: str, sources: int, begun: float, who: int) -> float:
+    took = time.perf_counter() - begun
+    peak = resource.getrusage(who).ru_maxrss * 1024 / 1e9
+    sys.stdout.write(f"{sources} sources, {how}: {took:.1f} s, peak memory {peak:.2f} GB\n")
+    return took
 
 
 if __name__ == "__main__":

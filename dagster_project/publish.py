@@ -13,7 +13,6 @@ from adapters.spec import SourceSpec
 from dagster_project import automation, rendering
 from dagster_project.fusion import matrix_key
 from dagster_project.groups import Group
-from dagster_project.resources import WRITER_POOL
 from dagster_project.sources import OWNERS, refusal, report_url, std_key
 
 PUBLISHED = dg.AssetKey(["published"])
@@ -32,7 +31,6 @@ def publish_asset(specs: list[SourceSpec], groups: list[Group]) -> dg.AssetsDefi
         kinds={"duckdb"},
         owners=OWNERS,
         automation_condition=automation.on_new_data(),
-        pool=WRITER_POOL,
     )
     def published(settings: dg.ResourceParam[Settings]) -> dg.MaterializeResult:
         from adapters.store import Store, datapackage, read_only

@@ -52,8 +52,10 @@ def point_map(longitude: Sequence[float], latitude: Sequence[float]) -> dg.Metad
 
 
 def raster_preview(path: Path, title: str) -> dg.MetadataValue:
-    """One raster layer as an inline picture."""
-    return _inline(pictures.raster(path, title), title)
+    """One raster layer as an inline picture, with its range in words."""
+    picture, limits = pictures.thumbnail(path)
+    shown = "no value" if limits is None else f"{limits[0]:.6g} (dark) to {limits[1]:.6g} (light)"
+    return dg.MetadataValue.md(f"{_inline(picture, title).value}\n\n{title}: {shown}")
 
 
 def histogram(values: Sequence[float], label: str) -> dg.MetadataValue:

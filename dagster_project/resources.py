@@ -12,7 +12,6 @@ import dagster as dg
 from adapters.settings import Settings
 
 INSTANCE_CONFIG = Path(__file__).parent.parent / "deploy" / "dagster.yaml"
-WRITER_POOL = "duckdb_writer"
 
 
 def resources(settings: Settings) -> dict[str, object]:

@@ -26,20 +26,19 @@ from pathlib import Path
 
 import dagster as dg
 import filelock
-from dagster._core.utils import make_new_run_id
 from dagster_shared.serdes import deserialize_value, serialize_value
 
 from adapters.acquire import due, poll
 from adapters.errors import ArchiveError, SoilmeldError, StoreError
 from adapters.settings import Settings, load_settings
 from adapters.spec import SourceSpec
-from dagster_project import definitions, summary
+from dagster_project import definitions, making, summary
+from dagster_project.making import BY, Told
 from dagster_project.progress import Progress
 from dagster_project.resources import open_instance
 from dagster_project.versions import news
 
 _STATE = "soilmeld/run"
-_BY = {"soilmeld/by": "run"}
 # More levels than the graph has: a safeguard against conditions that never come to rest.
 _MAX_TICKS = 40
 
@@ -137,7 +136,7 @@ def _make_all(
         requested |= more
         if not requested:
             break
-        _make(graph, instance, requested, progress, outcome)
+        _make(graph, instance, requested, settings, progress, outcome)
         _save_state(instance, cursor, outcome)
         requested = set()
     else:
@@ -155,61 +154,51 @@ def _tick(
 
 
 def _make(
-    definitions: dg.Definitions,
+    graph: dg.Definitions,
     instance: dg.DagsterInstance,
     keys: set[dg.AssetKey],
+    settings: Settings,
     progress: Progress,
     outcome: Outcome,
 ) -> None:
     """Make these assets in dependency order; one that fails takes only its dependants along."""
-    run_id = make_new_run_id()
-    started: dict[str, float] = {}
-    graph = definitions.resolve_asset_graph()
+    nodes = graph.resolve_asset_graph()
 
-    def listen(entry: dg.EventLogEntry) -> None:
-        event = entry.dagster_event
-        if event is None or event.step_key is None:
-            return
-        name = event.step_key.replace("__", "/")
-        if event.event_type is dg.DagsterEventType.STEP_START:
-            started[name] = time.perf_counter()
+    def lost(key: dg.AssetKey) -> str | None:
+        parents = (parent.to_user_string() for parent in nodes.get(key).parent_keys)
+        return next((parent for parent in parents if parent in outcome.failed), None)
+
+    def listen(told: Told) -> None:
+        name = told.asset
+        if told.event == "started":
             progress.step(name)
-        elif event.event_type is dg.DagsterEventType.ASSET_MATERIALIZATION:
+            return
+        if told.event == "materialised":
             outcome.made.append(name)
             outcome.failed.pop(name, None)
-        elif event.is_step_failure:
-            outcome.failed[name] = _reason(event)
-            if event.step_failure_data.user_failure_data:
+            return
+        if told.event == "failed":
+            outcome.failed[name] = told.reason
+            if told.on_purpose:
                 outcome.on_purpose.add(name)
-        elif event.is_step_skipped:
-            # A step is also skipped after one that had nothing to make, and that is no failure.
-            parents = graph.get(dg.AssetKey(name.split("/"))).parent_keys
-            if lost := [p for p in parents if p.to_user_string() in outcome.failed]:
-                outcome.failed[name] = f"not made, because {lost[0].to_user_string()} failed"
-        if event.is_step_success or event.is_step_failure or event.is_step_skipped:
-            begun = started.get(name, time.perf_counter())
-            outcome.seconds[name] = outcome.seconds.get(name, 0.0) + time.perf_counter() - begun
-            progress.advance(name, failed=name in outcome.failed)
+        # A step is also skipped after one that had nothing to make, and that is no failure.
+        elif told.event == "skipped" and (parent := lost(dg.AssetKey(name.split("/")))):
+            outcome.failed[name] = f"not made, because {parent} failed"
+        outcome.seconds[name] = outcome.seconds.get(name, 0.0) + told.seconds
+        progress.advance(name, failed=name in outcome.failed)
 
-    instance.add_event_listener(run_id, listen)
-    job = definitions.resolve_implicit_global_asset_job_def()
     with progress.steps(len(keys)):
-        job.execute_in_process(
-            instance=instance,
-            asset_selection=sorted(keys),
-            raise_on_error=False,
-            run_id=run_id,
-            tags=_BY,
-            run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
-        )
-
-
-def _reason(event: dg.DagsterEvent) -> str:
-    data = event.step_failure_data
-    if data.user_failure_data and data.user_failure_data.description:
-        return data.user_failure_data.description
-    error = data.error.cause or data.error
-    return error.message.strip()
+        shared = making.shares(keys, settings)
+        if shared:
+            making.make_shared(shared, settings, listen)
+        rest = keys.difference(*shared)
+        # What failed in a share is not seen by the run of the rest.
+        for key in (k for k in nodes.toposorted_asset_keys if k in rest):
+            if shared and lost(key):
+                listen(Told(key.to_user_string(), "skipped"))
+        rest = {key for key in rest if not (shared and lost(key))}
+        if rest:
+            making.make(graph, instance, rest, listen)
 
 
 def failed_before(instance: dg.DagsterInstance) -> list[str]:
@@ -236,9 +225,8 @@ def _bury_killed_runs(instance: dg.DagsterInstance) -> None:
     No other process can own them: the caller holds the lock.
     """
     underway = [status for status in dg.DagsterRunStatus if status not in _finished()]
-    for dead in instance.get_runs(dg.RunsFilter(statuses=underway, tags=_BY)):
+    for dead in instance.get_runs(dg.RunsFilter(statuses=underway, tags=BY)):
         instance.report_run_failed(dead, "its process was killed")
-        instance.event_log_storage.free_concurrency_slots_for_run(dead.run_id)
 
 
 def _finished() -> set[dg.DagsterRunStatus]:

@@ -18,7 +18,6 @@ from adapters.errors import SoilmeldError
 from adapters.settings import Settings
 from adapters.spec import SourceSpec
 from dagster_project import automation, checks, rendering
-from dagster_project.resources import WRITER_POOL
 from dagster_project.versions import code_version, upstream_key, upstream_version
 
 if TYPE_CHECKING:
@@ -147,7 +146,6 @@ def _std(spec: SourceSpec) -> dg.AssetsDefinition:
         automation_condition=automation.on_new_data([raw_key(spec.id)]),
         code_version=f"{code_version(*_CODE)}-{spec.digest()[:16]}",
         check_specs=checks.expectation_specs(key),
-        pool=WRITER_POOL,
     )
     def std(
         settings: dg.ResourceParam[Settings],

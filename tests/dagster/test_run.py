@@ -51,7 +51,6 @@ class Small:
             key=["std", name],
             deps=[upstream_key(name)],
             automation_condition=on_new_data([upstream_key(name)]),
-            pool="writer",
         )
         def std() -> dg.MaterializeResult:
             with refusal():
@@ -132,9 +131,6 @@ def test_a_killed_run_does_not_block_the_next(settings: Settings, small: Small) 
             asset_selection=frozenset({dg.AssetKey(["std", "good"])}),
         )
         instance.report_run_canceling(run)
-        instance.event_log_storage.initialize_concurrency_limit_to_default("writer")
-        claim = instance.event_log_storage.claim_concurrency_slot("writer", run.run_id, "std__good")
-        assert claim.is_claimed
     assert main_job.run(settings).made == ["std/good", "open/matrix"]
 
 
