@@ -59,6 +59,7 @@ class TableRule(BatchExpectation):
                 "observed_value": observed,
                 "element_count": table.height,
                 "unexpected_count": faults.height,
+                "unexpected_percent": 100 * faults.height / max(1, table.height),
                 "partial_unexpected_list": faults["found"].head(SAMPLES).cast(pl.String).to_list(),
                 "details": {"row_refs": faults["row_ref"].head(SAMPLES).to_list()},
             },
@@ -97,7 +98,9 @@ class ExpectTableToHaveColumnTypes(BatchExpectation):
             "success": not faults,
             "result": {
                 "observed_value": f"{len(found)} columns",
+                "element_count": len(found),
                 "unexpected_count": len(faults),
+                "unexpected_percent": 100 * len(faults) / max(1, len(found)),
                 "partial_unexpected_list": faults[: 4 * SAMPLES],
             },
         }

@@ -1,65 +1,12 @@
-"""The whole main job on the tiny twin and the open data: once and again; and, on fewer sources of
-every kind, killed half-way and without the truth.
-"""
+"""The whole main job on the tiny twin and the open data: once and again."""
 
-import hashlib
-import os
-import shutil
-import signal
-import subprocess
-import sys
 import time
-from pathlib import Path
 
-import duckdb
 import pytest
 
-from adapters import twin
-from adapters.settings import Settings, process_environment
-from dagster_project import definitions, summary
+from adapters.settings import Settings
 from dagster_project import run as main_job
-
-ROOT = Path(__file__).parent.parent.parent
-TIMEOUT_S = 400
-FEW = (
-    "lucas_2009_topsoil",  # points that are samples
-    "lucas_2018_topsoil",
-    "spade_m",  # profiles that are samples
-    "esdb_v2_vector",  # polygons
-    "pesticides_residues_nuts2",  # regions
-    "efsa_spatial_data",  # rasters
-    "phosphorus_budget_stocks",  # several parts
-)
-
-
-def settings_in(root: Path, *, twin: bool = True) -> Settings:
-    return Settings(data_root=root / "data", truth_root=root / "truth", twin_size="tiny", twin=twin)
-
-
-@pytest.fixture(scope="module")
-def few(tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    """The main job on a few of the twin's sources and the open data."""
-    settings = settings_in(tmp_path_factory.mktemp("few"), twin=False)
-    twin.write(settings, FEW)
-    assert main_job.run(settings).failed == {}
-    return settings
-
-
-def fingerprint(settings: Settings) -> dict[str, str]:
-    """Hash of every published table, and the version of every matrix."""
-    found = {}
-    with duckdb.connect(str(settings.published / "soilmeld.duckdb"), read_only=True) as store:
-        tables = store.execute(
-            "select table_name from duckdb_tables() where schema_name = 'std' order by 1"
-        ).fetchall()
-        for (table,) in tables:
-            rows = store.execute(f'select * from std."{table}"').pl()
-            # The values, not the memory they lie in: what stands under a NULL is undefined there.
-            content = repr((rows.schema, rows.rows()))
-            found[table] = hashlib.sha256(content.encode()).hexdigest()
-    for current in sorted(settings.fused.glob("*/CURRENT")):
-        found[f"matrix {current.parent.name}"] = current.read_text(encoding="utf-8").strip()
-    return found
+from dagster_project import summary
 
 
 def test_nothing_fails(whole: tuple[Settings, main_job.Outcome]) -> None:
@@ -89,57 +36,3 @@ def test_a_second_run_makes_nothing_and_is_quick(
     shown = capsys.readouterr().out
     for told in ("nothing had changed", "SYNTHETIC", "OPEN", "CC BY-SA 4.0", "baseline"):
         assert told in shown
-
-
-def kill_when(settings: Settings, place: str) -> int:
-    """Start the main job, kill it as soon as a place exists, and return its exit code.
-
-    Args:
-        settings: Whose data root is worked on.
-        place: Glob pattern under the data root.
-    """
-    environment = process_environment(
-        SOILMELD_DATA_ROOT=str(settings.data_root),
-        SOILMELD_TRUTH_ROOT=str(settings.truth_root),
-        SOILMELD_TWIN="false",
-    )
-    with subprocess.Popen(
-        [sys.executable, "-m", "dagster_project.run"],
-        cwd=ROOT,
-        env=environment,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    ) as process:
-        deadline = time.monotonic() + TIMEOUT_S
-        while process.poll() is None and not any(settings.data_root.glob(place)):
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGKILL)
-        return process.wait()
-
-
-def test_killed_and_run_again_ends_as_if_nothing_had_been(few: Settings, tmp_path: Path) -> None:
-    settings = settings_in(tmp_path, twin=False)
-    shutil.copytree(few.raw, settings.raw)
-    shutil.copytree(few.truth_root, settings.truth_root)
-    # While the first sources are committed, then while the matrix is built, then while training.
-    for place in ("store/soilmeld.duckdb", "fused/synthetic/*", "runs/*/*/metrics.jsonl"):
-        assert kill_when(settings, place) == -signal.SIGKILL
-    outcome = main_job.run(settings)
-    assert outcome.failed == {}
-    assert fingerprint(settings) == fingerprint(few)
-    assert main_job.run(settings).made == []
-
-
-def test_the_truth_is_read_by_the_audit_alone(
-    few: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    settings = settings_in(tmp_path, twin=False)
-    shutil.copytree(few.raw, settings.raw)
-    monkeypatch.setattr(definitions, "training_assets", lambda group: [])
-    outcome = main_job.run(settings)
-    assert not settings.truth_root.exists()
-    assert list(outcome.failed) == ["synthetic/audit"]
-    assert fingerprint(settings) == fingerprint(few)

@@ -288,6 +288,18 @@ def test_blobs_arrays_and_empty_columns(good):
     assert validate(with_flags(empty, "ph", "below_detection", 200)).success
 
 
+def test_data_docs_show_what_each_failed_check_found(good, tmp_path, caplog):
+    far = changed(good, longitude=first("longitude")(170.0).otherwise("longitude"))
+    untyped = dataclasses.replace(good, table=good.table.with_columns(pl.lit(1).alias("more")))
+    for bad in (far, untyped):
+        report = validate(bad)
+        failed = [r for r in report.results if not r.success]
+        text = data_docs(report, Settings(data_root=tmp_path)).read_text()
+        assert failed
+        assert text.count("unexpected values found") == len(failed)
+    assert "data docs rendering" not in caplog.text
+
+
 def test_data_docs_are_one_page_a_source(good, tmp_path):
     settings = Settings(data_root=tmp_path)
     bad = changed(good, ph=first("ph")(-9999.0).otherwise("ph"))
