@@ -7,6 +7,7 @@ import pytest
 from adapters.settings import Settings
 from dagster_project import run as main_job
 from dagster_project import summary
+from dagster_project.plan import plan
 
 
 def test_nothing_fails(whole: tuple[Settings, main_job.Outcome]) -> None:
@@ -32,6 +33,7 @@ def test_a_second_run_makes_nothing_and_is_quick(
     assert again.made == []
     assert again.failed == {}
     assert time.perf_counter() - begun < 20
+    assert plan(settings).steps == ()
     assert summary.show(settings, again, 1.0)
     shown = capsys.readouterr().out
     for told in ("nothing had changed", "SYNTHETIC", "OPEN", "CC BY-SA 4.0", "baseline"):

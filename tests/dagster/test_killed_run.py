@@ -31,7 +31,9 @@ FEW = (
 
 
 def settings_in(root: Path) -> Settings:
-    return Settings(data_root=root / "data", truth_root=root / "truth", twin_size="tiny", twin=False)
+    return Settings(
+        data_root=root / "data", truth_root=root / "truth", twin_size="tiny", twin=False
+    )
 
 
 @pytest.fixture(scope="module")
