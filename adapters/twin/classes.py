@@ -9,6 +9,7 @@ import numpy as np
 from adapters.twin.climate import indicators
 from adapters.twin.europe import Array
 from adapters.twin.hydraulics import available_water
+from adapters.twin.soil import packing_density
 
 Codes = np.ndarray
 """Texts, of the shape of what they classify."""
@@ -157,11 +158,6 @@ def _water_classes(top: dict[str, Array], sub: dict[str, Array]) -> dict[str, Co
         "AWC_SUB": graded(below, limits, codes),
         "EAWC_TOP": easily,
     }
-
-
-def packing_density(layer: dict[str, Array]) -> Array:
-    """Packing density (g/cm3): Jones et al. 2003, doi 10.1016/S0167-1987(03)00089-8."""
-    return layer["bulk_density"] + 0.009 * layer["clay"]
 
 
 def _packing(layer: dict[str, Array]) -> Codes:

@@ -143,11 +143,3 @@ def carbon_saturation(soil: dict[str, Array]) -> Array:
     """
     potential = 2.0 * (4.09 + 0.37 * (soil["clay"] + 0.5 * soil["silt"]))
     return np.clip(soil["organic_carbon"] / potential, 0.02, 0.98)
-
-
-def packing_density(soil: dict[str, Array]) -> Array:
-    """Bulk density and 0.009 times clay, g/cm3: Jones et al. 2003.
-
-    doi 10.1016/S0167-1987(03)00089-8.
-    """
-    return soil["bulk_density"] + 0.009 * soil["clay"]

@@ -23,6 +23,14 @@ _COVER_P = np.log(np.array([34.0, 26.0, 13.0, 15.0, 20.0]))
 # e-folding depth of carbon (cm): shallower under forest and grass than under crops, as in Jobbagy
 # and Jackson 2000, doi 10.1890/1051-0761(2000)010[0423:TVDOSO]2.0.CO;2
 _COVER_FOLD = np.array([45.0, 32.0, 26.0, 35.0, 60.0])
+# Calcite buffers soil at pH 8.2 where it stands in equilibrium with the CO2 of open air, and lower
+# where the air of the soil holds more, by its charge balance 2/3 for each decade: 7.3 at 22 times
+# as much. Slessarev et al. 2016, doi 10.1038/nature20139.
+CALCITE_PH = (7.3, 8.2)
+# Carbonate (g/kg) of a soil at the upper end; what lies between is invented.
+_MOST_CARBONATE = 700.0
+# Organic carbon (percent) of organic layers, which Hollis et al. 2012 treat apart.
+_ORGANIC = 12.0
 HEADS_CM = (0.0, 10.0, 31.6, 100.0, 330.0, 1000.0, 3160.0, 15850.0)
 
 
@@ -69,23 +77,24 @@ def soil(place: dict[str, Array], top: Array, bottom: Array, year: Array) -> dic
     mean = fold * (np.exp(-top / fold) - np.exp(-bottom / fold)) / (bottom - top)
     reference = fold * (1 - np.exp(-20.0 / fold)) / 20.0
     carbon = np.clip(np.exp(log_carbon) * mean / reference, 0.4, 520.0)
-    lime = np.clip(60.0 * (place["lime"] - 0.35) * (1 + 0.006 * middle), 0.0, 700.0)
+    parent = np.clip(place["lime"] - 0.35, 0.0, None) * (1 + 0.006 * middle)
+    low, high = CALCITE_PH
+    # Off calcite, pH falls with rain and stands well below its buffer: Slessarev et al. 2016.
     ph = np.where(
-        lime > 0,
-        7.3 + 0.28 * np.log10(1 + lime),
+        parent > 0,
+        low + (high - low) * -np.expm1(-parent),
         6.4
         - 0.0012 * (place["precipitation"] - 700.0)
         - 0.55 * np.isin(cover, (2, 3, 4))
         + 0.35 * place["lime"]
         + 0.004 * np.minimum(middle, 100),
     )
-    ph = np.clip(ph, 3.3, 9.0)
+    # An acid soil does not reach the range in which calcite stands.
+    ph = np.where(parent > 0, ph, np.clip(ph, 3.3, low))
     # Danish soils, CEC (cmol(+)/kg) = 0.95 + 2.90 C% + 0.53 clay%: Krogh et al. 2000,
     # doi 10.1080/090647100750014358.
     cec = 0.95 + 2.90 * np.minimum(carbon / 10.0, 40.0) + 0.53 * clay
-    # BD = 1.660 - 0.318 sqrt(OC%): Manrique and Jones 1991,
-    # doi 10.2136/sssaj1991.03615995005500020030x.
-    density = np.clip(1.660 - 0.318 * np.sqrt(carbon / 10.0) + 0.0008 * middle, 0.12, 1.9)
+    density = bulk_density(carbon, clay, sand, (cover == 0) & (middle < 30.0))
     nitrogen = carbon / (_COVER_CN[cover] * (1 + 0.05 * place["local_1"]))
     saturation = np.clip(18.0 + 22.0 * (ph - 4.2), 8.0, 100.0)
     bases = cec * saturation / 100.0
@@ -97,7 +106,7 @@ def soil(place: dict[str, Array], top: Array, bottom: Array, year: Array) -> dic
         "coarse_fragments": np.clip(8 + 7 * place["local_1"] + 0.008 * place["elevation"], 0, 70),
         "organic_carbon": carbon,
         "total_nitrogen": nitrogen,
-        "calcium_carbonate": lime,
+        "calcium_carbonate": carbonate(ph),
         "ph_h2o": ph,
         # Water reads 0.2 to 0.9 above CaCl2: Minasny et al. 2011, 10.1111/j.1365-2389.2011.01386.x.
         "ph_cacl2": ph - 0.9 + 0.06 * ph,
@@ -120,6 +129,47 @@ def soil(place: dict[str, Array], top: Array, bottom: Array, year: Array) -> dic
         "elevation": place["elevation"],
         "arsenic": np.exp(1.7 + 0.45 * place["ore"] + 0.012 * (clay - 20.0)),
     }
+
+
+def carbonate(ph: Array) -> Array:
+    """Calcium carbonate (g/kg) by pH in water: none below the range of pH that calcite buffers.
+
+    The range is that of Slessarev et al. 2016, doi 10.1038/nature20139: a soil with more calcite is
+    nearer to equilibrium with open air. Its growth over the range, by factors, is invented.
+    """
+    low, high = CALCITE_PH
+    return np.where(ph > low, (1.0 + _MOST_CARBONATE) ** ((ph - low) / (high - low)) - 1.0, 0.0)
+
+
+def bulk_density(carbon: Array, clay: Array, sand: Array, cultivated: Array) -> Array:
+    """Bulk density (g/cm3) by clay and carbon: Hollis et al. 2012.
+
+    Functions of European soils, doi 10.1111/j.1365-2389.2011.01412.x: cultivated topsoils, other
+    mineral horizons and organic ones.
+
+    Args:
+        carbon: Organic carbon, g/kg.
+        clay: Percent by mass.
+        sand: Percent by mass.
+        cultivated: Is it a cultivated topsoil?
+    """
+    percent = carbon / 10.0
+    return np.select(
+        [percent > _ORGANIC, cultivated],
+        [
+            1.4903 - 0.33293 * np.log(percent),
+            0.80806 + 0.823844 * np.exp(-0.27993 * percent) + 0.0014065 * sand - 0.0010299 * clay,
+        ],
+        0.69794 + 0.750636 * np.exp(-0.230355 * percent) + 0.0008687 * sand - 0.0005164 * clay,
+    )
+
+
+def packing_density(layer: dict[str, Array]) -> Array:
+    """Bulk density and 0.009 times clay, g/cm3: Jones et al. 2003.
+
+    doi 10.1016/S0167-1987(03)00089-8.
+    """
+    return layer["bulk_density"] + 0.009 * layer["clay"]
 
 
 def retention(layer: dict[str, Array], head: Array) -> Array:

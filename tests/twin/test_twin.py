@@ -17,7 +17,7 @@ from adapters.twin.europe import Europe
 from adapters.twin.lucas_2018 import usda_class
 from adapters.twin.making import ORIGIN_FILE
 from adapters.twin.points import COUNTS, Surveys, point_ids
-from adapters.twin.soil import retention, soil
+from adapters.twin.soil import CALCITE_PH, bulk_density, carbonate, retention, soil
 
 
 def _settings(folder: Path) -> Settings:
@@ -180,11 +180,36 @@ def test_the_published_relations_hold_in_the_truth() -> None:
     total = top["clay"] + top["silt"] + top["sand"]
     assert np.allclose(total, 100)
     assert (deep["organic_carbon"] <= top["organic_carbon"]).all()
-    assert np.corrcoef(top["bulk_density"], np.sqrt(top["organic_carbon"]))[0, 1] < -0.95
+    calcareous = top["ph_h2o"] > CALCITE_PH[0]
+    assert 0.1 < calcareous.mean() < 0.9
+    assert ((top["calcium_carbonate"] > 0) == calcareous).all()
+    assert (np.diff(top["calcium_carbonate"][np.argsort(top["ph_h2o"])]) >= 0).all()
+    assert top["ph_h2o"].max() <= CALCITE_PH[1]
     water = retention(top, np.array([1.0, 100.0, 15850.0]))
     assert (np.diff(water, axis=1) < 0).all()
     assert (water > 0).all()
     assert (water < 1).all()
+
+
+@pytest.mark.parametrize(
+    ("carbon", "clay", "sand", "cultivated", "expected"),
+    [
+        # By hand from the functions of Hollis et al. 2012: e ** -0.27993 is 0.75584.
+        (10.0, 20.0, 40.0, True, 0.80806 + 0.823844 * 0.75584 + 0.05626 - 0.020598),
+        (10.0, 20.0, 40.0, False, 0.69794 + 0.750636 * 0.79425 + 0.034748 - 0.010328),
+        (400.0, 20.0, 40.0, False, 1.4903 - 0.33293 * 3.68888),
+        (400.0, 20.0, 40.0, True, 1.4903 - 0.33293 * 3.68888),
+    ],
+)
+def test_bulk_density_by_clay_and_carbon(
+    carbon: float, clay: float, sand: float, cultivated: bool, expected: float
+) -> None:
+    one = [np.array([v]) for v in (carbon, clay, sand, cultivated)]
+    assert bulk_density(*one) == pytest.approx(expected, abs=1e-4)
+
+
+def test_no_carbonate_below_the_buffer_of_calcite_and_most_at_its_end() -> None:
+    assert carbonate(np.array([4.0, 7.3, 8.2])) == pytest.approx([0.0, 0.0, 700.0])
 
 
 @pytest.mark.parametrize(

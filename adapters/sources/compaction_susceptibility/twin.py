@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 
 from adapters.spec import load_spec
-from adapters.twin.elements import packing_density
 from adapters.twin.europe import Array
 from adapters.twin.pixels import covered, stated
 from adapters.twin.planting import Draft
+from adapters.twin.soil import packing_density
 from adapters.twin.world import Lattice, World, write_layers
 
 

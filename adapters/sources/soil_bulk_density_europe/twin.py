@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from adapters.spec import load_spec
-from adapters.twin.elements import packing_density
 from adapters.twin.europe import Array
 from adapters.twin.pixels import covered, predicted
+from adapters.twin.soil import packing_density
 from adapters.twin.world import Lattice, World, write_layers
 
 
