@@ -18,7 +18,7 @@ import yaml
 from adapters.archive import ORIGIN_FILE, RawFile, RawVersion, of_tables, suspicion
 from adapters.columns import match_headers
 from adapters.corrections import CORRECTIONS_FILE
-from adapters.errors import CodebookError, ReadError, SoilmeldError, collected
+from adapters.errors import ArchiveError, CodebookError, ReadError, SoilmeldError, collected
 from adapters.readers import NativeTable, fits, matching, read_table
 from adapters.settings import Settings
 from adapters.spec import SourceSpec, Table, load_spec, source_ids
@@ -115,7 +115,11 @@ def examine(spec: SourceSpec, path: Path, settings: Settings) -> Examination:
     """
     from adapters.standardise import standardise
 
-    present = _present(spec, path, settings)
+    try:
+        present = _present(spec, path, settings)
+    except ArchiveError as error:  # A zip that does not open is told as any other fault of a file.
+        nothing: dict[str, list[str]] = {name: [] for name in spec.tables}
+        return Examination(spec, nothing, (), tuple(_from_errors(spec, [error], nothing)))
     whole = path.is_dir() or path.suffix.lower() == ".zip"
     findings: list[Finding] = []
     named = _named(spec, present, findings, rename=not whole)

@@ -249,14 +249,24 @@ def test_a_folder_with_a_misnamed_layer_or_files_of_another_source(tmp_path):
     assert "mercury_topsoils" in note.change
 
 
-def test_the_command_line_ends_with_code_1_and_prints_json(tmp_path):
-    (tmp_path / "gemas.csv").write_text("<html>")
+@pytest.mark.parametrize(
+    ("name", "content", "problem"),
+    [
+        ("gemas.csv", b"<html>", "web page"),
+        ("gemas.zip", b"PK\x03\x04 cut short", "the zip cannot be read"),
+        ("gemas.zip", b"<!DOCTYPE html><html>", "web page"),
+    ],
+)
+def test_the_command_line_ends_with_code_1_and_prints_json(tmp_path, name, content, problem):
+    (tmp_path / name).write_bytes(content)
     (tmp_path / "soilmeld.toml").write_text(f'data_root = "{tmp_path / "data"}"\n')
     about = ["--settings", str(tmp_path / "soilmeld.toml")]
-    done = CliRunner().invoke(
-        app, ["check", "gemas", str(tmp_path / "gemas.csv"), "--json", *about]
-    )
+    done = CliRunner().invoke(app, ["check", "gemas", str(tmp_path / name), "--json", *about])
     assert done.exit_code == 1
     said = json.loads(done.stdout)
     assert said["meets"] is False
-    assert said["findings"][0]["refused"] is True
+    (finding,) = said["findings"]
+    assert problem in finding["problem"]
+    assert finding["where"] == name
+    assert finding["change"]
+    assert finding["refused"] is True
