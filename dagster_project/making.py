@@ -129,6 +129,8 @@ def make_shared(
     Raises:
         BrokenProcessPool: A process was killed, for instance for want of memory.
     """
+    # Processes that lay the instance's databases at the same moment break each other.
+    open_instance(settings).dispose()
     context = multiprocessing.get_context("spawn")
     queue = context.SimpleQueue()
     workers = min(settings.processes, len(shared))

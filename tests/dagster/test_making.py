@@ -87,7 +87,6 @@ def test_a_refused_source_takes_nothing_along(written: Settings) -> None:
     assert list(failed) == ["raw/mercury_topsoils"]
     assert failed["raw/mercury_topsoils"].on_purpose
     assert "web page" in failed["raw/mercury_topsoils"].reason
-    assert {told.asset for told in heard if told.event == "skipped"} == {"std/mercury_topsoils"}
     assert made == {"/".join(k.path) for k in asked if k.path[1] != "mercury_topsoils"}
     with open_instance(written) as instance:
         assert len(instance.get_runs()) == len(MANY) // SHARE
