@@ -3,6 +3,7 @@ import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pyproj import Geod, Transformer
 
 from adapters.errors import ReadError, collected
 from adapters.lucas_grid import grid_node
@@ -18,6 +19,8 @@ from adapters.spec import DepthOrder, PositionCheck, RepeatedRows, TextureSum
 
 ORDER = DepthOrder(kind="depth_order", profile="profile")
 EUROPE = (-32.0, 27.0, 45.0, 72.0)
+TO_LAEA = Transformer.from_crs(4326, 3035, always_xy=True)
+FROM_LAEA = Transformer.from_crs(3035, 4326, always_xy=True)
 
 
 def horizons(*rows: tuple[str, float | None, float | None]) -> pl.DataFrame:
@@ -77,14 +80,12 @@ def test_contiguous_horizons_have_no_fault_in_any_order(thickness: list[float], 
 def test_disagreement_is_the_distance_between_the_two_positions(
     lon: float, lat: float, shift: float
 ) -> None:
-    from pyproj import Geod, Transformer
-
     check = PositionCheck(x="x", y="y", crs="EPSG:3035", max_distance_m=1)
-    x, y = Transformer.from_crs(4326, 3035, always_xy=True).transform(lon, lat)
+    x, y = TO_LAEA.transform(lon, lat)
     found = position_disagreement(
         np.array([lon]), np.array([lat]), check, np.array([x + shift]), np.array([y])
     )
-    back = Transformer.from_crs(3035, 4326, always_xy=True).transform(x + shift, y)
+    back = FROM_LAEA.transform(x + shift, y)
     _, _, wanted = Geod(ellps="WGS84").inv(lon, lat, *back)
     assert found[0] == pytest.approx(wanted, rel=0.006, abs=0.01)
 
