@@ -209,7 +209,7 @@ def _opened(
             file=where,
             remedy="it is cut short or damaged; download it again",
         ) from error
-    except NotImplementedError as error:
+    except NotImplementedError as error:  # zipfile's word for a method of packing it lacks
         raise ArchiveError(
             f"the zip is packed in a way that is not known here: {error}",
             source=spec.id,

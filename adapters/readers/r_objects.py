@@ -32,6 +32,7 @@ def read_r(spec: SourceSpec, name: str, path: Path, file: str) -> NativeTable:
             objects = {wanted or path.stem: rdata.read_rds(path)}
         else:
             objects = rdata.read_rda(path)
+    # NotImplementedError: rdata's word for a type of R object or a compression that it lacks.
     except (ValueError, NotImplementedError, EOFError, OSError, IndexError, zlib.error) as error:
         raise ReadError(
             f"not R data that can be read: {error}",

@@ -1,42 +1,12 @@
-"""The table of sequence runs, one row a sample.
-
-Belongs here: telling marker and sample number from the name of a library.
-Never here: reads; any index derived from them.
-"""
+"""The markers that were sequenced. Never here: how the table of runs is read."""
 
 from pathlib import Path
 
 import polars as pl
 
-MARKERS = ("16S", "ITS")
+from adapters.readers.sequence_runs import runs_of_samples
 
 
 def runs(path: Path) -> pl.DataFrame:
-    """Runs of the SRA Run Selector's metadata table, side by side for each sample.
-
-    Args:
-        path: Comma-separated, with `Run`, `Bases` and `Library Name` (`<marker>_<number>`).
-
-    Returns:
-        `BARCODE_ID`, then `<marker>: Run` and `<marker>: Bases` of each marker.
-
-    Raises:
-        ValueError: A library is named otherwise, or a sample has two runs of one marker.
-    """
-    table = pl.read_csv(path, infer_schema=False).select("Run", "Bases", "Library Name")
-    named = pl.col("Library Name").str.strip_chars().str.to_uppercase()
-    parts = named.str.extract_groups(rf"^({'|'.join(MARKERS)})[_-]0*(\d+)$")
-    table = table.with_columns(marker=parts.struct[0], BARCODE_ID=parts.struct[1])
-    odd = table.filter(pl.col("marker").is_null())["Library Name"].head(3).to_list()
-    if odd:
-        raise ValueError(f"libraries that name no {' or '.join(MARKERS)} and sample: {odd}")
-    twice = table.filter(pl.struct("marker", "BARCODE_ID").is_duplicated())["Run"].head(4)
-    if len(twice):
-        raise ValueError(f"several runs of one marker and sample: {twice.to_list()}")
-    samples = table.select("BARCODE_ID").unique(maintain_order=True)
-    for marker in MARKERS:
-        own = table.filter(marker=marker).select(
-            "BARCODE_ID", pl.col("Run", "Bases").name.prefix(f"{marker}: ")
-        )
-        samples = samples.join(own, on="BARCODE_ID", how="left", maintain_order="left")
-    return samples
+    """Runs of bacteria (16S) and fungi (ITS), one row a sample."""
+    return runs_of_samples(path, ("16S", "ITS"))
