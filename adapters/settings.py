@@ -74,6 +74,11 @@ class Settings(BaseModel):
         return self.data_root / "download"
 
     @property
+    def scenes(self) -> Path:
+        """Scenes of satellites and their static catalogues: `<scenes>/<catalogue>/catalog.json`."""
+        return self.data_root / "scenes"
+
+    @property
     def archive(self) -> Path:
         """Content-addressed raw versions and their lock files."""
         return self.data_root / "archive"

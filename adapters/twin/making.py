@@ -76,6 +76,11 @@ def _code_digest(source: str) -> str:
     return digest.hexdigest()
 
 
+def code_of_the_twin() -> str:
+    """SHA-256 of the code that all of the twin shares."""
+    return _shared_digest().hex()
+
+
 @functools.cache
 def _shared_digest() -> bytes:
     digest = hashlib.sha256()
