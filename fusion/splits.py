@@ -60,7 +60,7 @@ def splits(samples: pl.DataFrame, link_m: float = LINK_M, cell_m: float = CELL_M
     ).with_columns(
         cluster=pl.col("sample_id").min().over("cluster"), block=pl.col("cell").min().over("block")
     )
-    sides = _sides(frame["block"].value_counts().sort("block"))
+    sides = sides_of_blocks(frame["block"].value_counts().sort("block"))
     return frame.select(
         "sample_id",
         "cluster",
@@ -86,8 +86,12 @@ def _cell_names(lon: np.ndarray, lat: np.ndarray, cell_m: float) -> np.ndarray:
     )
 
 
-def _sides(blocks: pl.DataFrame) -> dict[str, str]:
-    """Side of each block (`block`, `count`), and no side empty that can be helped."""
+def sides_of_blocks(blocks: pl.DataFrame) -> dict[str, str]:
+    """Side of each block (`block`, `count`), and no side empty that can be helped.
+
+    The order of a hash of their names decides, so that a block keeps its side as others grow, as
+    far as the shares allow.
+    """
     place = {name: hashlib.sha256(name.encode()).hexdigest() for name in blocks["block"]}
     size = dict(blocks.iter_rows())
     order = sorted(size, key=lambda name: place[name])
@@ -112,6 +116,8 @@ def _sides(blocks: pl.DataFrame) -> dict[str, str]:
         if side in sides.values() or len(order) < needed:
             continue
         alone = {s for s in SHARES if sum(v == s for v in sides.values()) == 1}
+        if len(order) == 2:
+            alone -= {"validation"}  # of two blocks, the second tests
         movable = [name for name in order if name != largest and sides[name] not in alone]
         sides[movable[-1]] = side
     return sides

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fusion.sphere import EARTH_RADIUS_M, near_pairs, nearest
-from fusion.splits import LINK_M, SHARES, splits
+from fusion.splits import LINK_M, SHARES, sides_of_blocks, splits
 
 
 def samples(lon: np.ndarray, lat: np.ndarray, site: list[str] | None = None) -> pl.DataFrame:
@@ -86,6 +86,13 @@ def test_five_fields_have_a_test_field() -> None:
         which = np.repeat(np.arange(5), size)
         points = fields[which] + random.normal(0, 0.0005, (len(which), 2))
         assert set(splits(samples(points[:, 0], points[:, 1]))["split"]) == set(SHARES)
+
+
+def test_of_two_blocks_the_second_tests_however_large_it_is() -> None:
+    for many in range(1, 40):
+        for few in range(1, 20):
+            blocks = pl.DataFrame({"block": ["a", "b"], "count": [many, few]})
+            assert sorted(sides_of_blocks(blocks).values()) == ["test", "train"]
 
 
 def test_one_field_is_all_training() -> None:
