@@ -67,22 +67,8 @@ def read_csv(spec: SourceSpec, name: str, path: Path, file: str) -> NativeTable:
             samples=[f"line {lines[i]}: {delimiters[i] + 1} cells" for i in wrong],
             remedy="fetch the file again, or correct `delimiter` in source.yaml",
         )
-    try:
-        frame = pl.read_csv(
-            data,
-            has_header=False,
-            infer_schema=False,
-            separator=read.delimiter,
-            comment_prefix=read.comment,
-            schema={str(i): pl.String for i in range(int(delimiters[0]) + 1)},
-        )[read.header_row :]
-    except pl.exceptions.PolarsError as error:
-        raise ReadError(
-            f"not a readable table: {str(error).splitlines()[0]}",
-            source=spec.id,
-            file=file,
-            remedy="fetch the file again, or correct delimiter and comment in source.yaml",
-        ) from error
+    schema = {str(i): pl.String for i in range(int(delimiters[0]) + 1)}
+    frame = parsed(spec, name, file, data, schema)[read.header_row :]
     if frame.height != len(lines):
         raise ReadError(
             f"{frame.height} rows were read where the file has {len(lines)}",
@@ -96,6 +82,32 @@ def read_csv(spec: SourceSpec, name: str, path: Path, file: str) -> NativeTable:
     rows = pl.Series("row", lines[1:], dtype=pl.Int64)
     keep = ~cells.select(blank).to_series()
     return _without_empty_columns(file, headers, cells.filter(keep), rows.filter(keep))
+
+
+def parsed(
+    spec: SourceSpec, name: str, file: str, data: bytes, schema: dict[str, type[pl.DataType]]
+) -> pl.DataFrame:
+    """Cells of a delimited text, its header among them, in columns of given types.
+
+    Raises:
+        ReadError: It does not parse, or a cell is not of its column's type.
+    """
+    read = spec.tables[name].read
+    try:
+        return pl.read_csv(
+            data,
+            has_header=False,
+            separator=read.delimiter,
+            comment_prefix=read.comment,
+            schema=schema,
+        )
+    except pl.exceptions.PolarsError as error:
+        raise ReadError(
+            f"not a readable table: {str(error).splitlines()[0]}",
+            source=spec.id,
+            file=file,
+            remedy="fetch the file again, or correct delimiter and comment in source.yaml",
+        ) from error
 
 
 def require_delimiter(

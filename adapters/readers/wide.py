@@ -13,7 +13,7 @@ import polars as pl
 
 from adapters.errors import ReadError
 from adapters.readers import ODD_SCHEMA, NativeTable, plain_header
-from adapters.readers.table import decoded, filled, read_csv, records, require_delimiter
+from adapters.readers.table import decoded, filled, parsed, read_csv, records, require_delimiter
 from adapters.spec import SourceSpec
 
 # Text held at a time.
@@ -57,7 +57,9 @@ def read_wide(spec: SourceSpec, name: str, path: Path, file: str) -> NativeTable
             )
             if len(lines) > skipped:
                 block = [i for i, h in enumerate(headers) if plain_header(h) in wide]
-                text, number, strange = _parsed(spec, name, file, data, len(headers), block)
+                text, number, strange = _texts_and_numbers(
+                    spec, name, file, data, len(headers), block
+                )
                 if text.height != len(lines) - skipped:
                     raise ReadError(
                         f"{text.height} rows were read where the file has {len(lines) - skipped}",
@@ -133,7 +135,7 @@ def _require_cells(
         )
 
 
-def _parsed(
+def _texts_and_numbers(
     spec: SourceSpec, name: str, file: str, data: bytes, width: int, block: list[int]
 ) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
     """Text columns, number columns, and the cells of the latter that are no number."""
@@ -142,33 +144,20 @@ def _parsed(
     as_text = [str(i) for i in range(width) if i not in inside]
 
     def parse(dtype: type[pl.DataType]) -> pl.DataFrame:
-        return pl.read_csv(
-            data,
-            has_header=False,
-            separator=read.delimiter,
-            comment_prefix=read.comment,
-            schema={str(i): dtype if i in inside else pl.String for i in range(width)},
-        )
+        schema = {str(i): dtype if i in inside else pl.String for i in range(width)}
+        return parsed(spec, name, file, data, schema)
 
     nothing = pl.DataFrame(schema=ODD_SCHEMA)
     if read.decimal == ".":
         try:
             frame = parse(pl.Float32)
-        except pl.exceptions.ComputeError:
+        except ReadError:
             pass  # a cell that is no number: the texts of this piece are looked at
         else:
             number = frame.select(as_number)
             if number.select(pl.all_horizontal(pl.all().is_finite().all())).item():
                 return frame.select(as_text), number, nothing
-    try:
-        frame = parse(pl.String)
-    except pl.exceptions.PolarsError as error:
-        raise ReadError(
-            f"not a readable table: {str(error).splitlines()[0]}",
-            source=spec.id,
-            file=file,
-            remedy="fetch the file again, or correct delimiter and comment in source.yaml",
-        ) from error
+    frame = parse(pl.String)
     numbers, odd = [], [nothing]
     for place in as_number:
         text = frame[place].str.strip_chars()

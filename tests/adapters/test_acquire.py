@@ -26,11 +26,6 @@ V1 = b"A,B\n1,2\n" * 50_000
 
 
 @pytest.fixture
-def settings(tmp_path: Path) -> Settings:
-    return Settings(data_root=tmp_path / "data", truth_root=tmp_path / "truth")
-
-
-@pytest.fixture
 def site(monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
     monkeypatch.setattr(downloading, "BACKOFF_S", 0.001)
     with serving() as running:

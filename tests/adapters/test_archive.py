@@ -12,11 +12,6 @@ from tests.good_standard import good_spec
 
 
 @pytest.fixture
-def settings(tmp_path: Path) -> Settings:
-    return Settings(data_root=tmp_path / "data", truth_root=tmp_path / "truth")
-
-
-@pytest.fixture
 def spec(tmp_path: Path) -> SourceSpec:
     made = good_spec(tmp_path / "sources" / "pits")
     table = made.tables["horizons"].model_copy(update={"files": ("horizons*.csv",)})

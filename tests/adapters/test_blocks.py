@@ -20,11 +20,6 @@ from adapters.standardise import Standard, raw_cell, standardise
 WAVES = 6
 
 
-@pytest.fixture
-def settings(tmp_path: Path) -> Settings:
-    return Settings(data_root=tmp_path / "data")
-
-
 def _spec(folder: Path, table: dict[str, object] | None = None, **more: object) -> SourceSpec:
     said = {
         "native": f"{{400..{400 + (WAVES - 1) / 2:g}..0.5}}",

@@ -11,7 +11,6 @@ from rasterio.transform import from_origin
 from adapters.archive import activate, ingest
 from adapters.differences import difference, resolve
 from adapters.errors import ArchiveError
-from adapters.settings import Settings
 from adapters.standardise import standardise
 from adapters.store import Store
 
@@ -20,11 +19,6 @@ BEFORE = {i: (5 + i / 10, "sand") for i in range(40)}
 
 def csv(rows: dict[int, tuple[float, str]], header: str = "id,ph,note") -> str:
     return header + "\n" + "".join(f"{i},{ph},{note}\n" for i, (ph, note) in rows.items())
-
-
-@pytest.fixture
-def settings(tmp_path):
-    return Settings(data_root=tmp_path / "data")
 
 
 def handed_in(spec, settings, name: str, content: str | bytes, commit: bool = False):

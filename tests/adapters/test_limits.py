@@ -18,11 +18,6 @@ from adapters.standardise import standardise
 CSV = {"reader": "csv"}
 
 
-@pytest.fixture
-def settings(tmp_path: Path) -> Settings:
-    return Settings(data_root=tmp_path / "data")
-
-
 def _spec(folder: Path, **more: object) -> SourceSpec:
     amount = {"unit": "mg/kg", "basis": "mass", "quantity": "pesticide_residue"}
     return make_spec(

@@ -44,11 +44,6 @@ PITS = {
 }  # fmt: skip
 
 
-@pytest.fixture
-def settings(tmp_path: Path) -> Settings:
-    return Settings(data_root=tmp_path / "data")
-
-
 def _read(
     tmp_path: Path, content: bytes, reader: str, file: str, columns: tuple = (), **more: object
 ) -> NativeTable:

@@ -3,7 +3,6 @@
 import pytest
 
 from adapters.errors import SpecError
-from adapters.settings import Settings
 from adapters.spec import SourceSpec, load_spec
 from adapters.standardise import standardise
 from adapters.store import Store
@@ -24,11 +23,6 @@ PARTS = {
     }
 }
 FILES = {"pits.csv": b"id,ph\na,5\nb,6\n", "regions.csv": b"region,ph\nAT11,5.5\n"}
-
-
-@pytest.fixture
-def settings(tmp_path):
-    return Settings(data_root=tmp_path / "data", truth_root=tmp_path / "truth")
 
 
 @pytest.fixture

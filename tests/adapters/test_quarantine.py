@@ -16,11 +16,6 @@ TEXT = "A,B\n" + "1,2\n" * 100
 
 
 @pytest.fixture
-def settings(tmp_path: Path) -> Settings:
-    return Settings(data_root=tmp_path / "data", truth_root=tmp_path / "truth")
-
-
-@pytest.fixture
 def spec(tmp_path: Path) -> SourceSpec:
     made = good_spec(tmp_path / "sources" / "pits")
     horizons = made.tables["horizons"]

@@ -22,11 +22,6 @@ from adapters.twin.grids import write_ascii, write_binary_grid, write_idrisi
 GISCO = "+proj=laea +lat_0=48 +lon_0=9 +a=6378388 +b=6378388 +units=m +no_defs"
 
 
-@pytest.fixture
-def settings(tmp_path: Path) -> Settings:
-    return Settings(data_root=tmp_path / "data")
-
-
 def _spec(
     settings: Settings, columns: list[dict[str, object]], patterns: list[str], **read: object
 ):

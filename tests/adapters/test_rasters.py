@@ -18,11 +18,6 @@ from adapters.settings import Settings
 from adapters.standardise import Standard, standardise
 
 
-@pytest.fixture
-def settings(tmp_path: Path) -> Settings:
-    return Settings(data_root=tmp_path / "data")
-
-
 def _tiff(path: Path, values: np.ndarray, crs: str | None = "EPSG:3035", **more: object) -> Path:
     bands = values[None] if values.ndim == 2 else values
     profile = {

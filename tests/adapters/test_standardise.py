@@ -17,11 +17,6 @@ from adapters.spec import SourceSpec
 from adapters.standardise import Standard, raw_cell, standardise
 
 
-@pytest.fixture
-def settings(tmp_path: Path) -> Settings:
-    return Settings(data_root=tmp_path / "data")
-
-
 def _run(
     settings: Settings, columns: list[dict[str, object]], csv: str | dict[str, str], **more: object
 ) -> Standard:

@@ -1,7 +1,5 @@
 """Rasters whose pixels are row numbers of a value attribute table."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 import rasterio
@@ -12,11 +10,6 @@ from adapters.errors import CodebookError, ReadError
 from adapters.settings import Settings
 from adapters.standardise import Standard, standardise
 from adapters.twin.files import write_dbf
-
-
-@pytest.fixture
-def settings(tmp_path: Path) -> Settings:
-    return Settings(data_root=tmp_path / "data")
 
 
 def _run(
