@@ -19,7 +19,6 @@ import json
 import os
 import re
 import shutil
-import warnings
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -31,9 +30,9 @@ from adapters.atomic import write_text
 from adapters.errors import ArchiveError
 from adapters.settings import Settings
 from adapters.spec import SourceSpec, Stac
+from adapters.stac import items as stac_items
 
 if TYPE_CHECKING:
-    import pystac
     import requests
 
 RETRY = datetime.timedelta(hours=1)
@@ -229,25 +228,9 @@ def _listed(spec: SourceSpec, stac: Stac) -> tuple[dict[str, str], str]:
 
     The query of an address is left out of the digest: signed addresses change all the time.
     """
-    import requests
-    from pystac import STACError
-    from pystac_client.exceptions import APIError
-
-    try:
-        items = sorted(_items(stac), key=lambda item: item.id)
-    except (
-        APIError,
-        STACError,
-        requests.RequestException,
-        json.JSONDecodeError,
-        KeyError,
-    ) as error:
-        raise ArchiveError(
-            f"the catalogue does not answer as a STAC catalogue does: {error}",
-            source=spec.id,
-            where=stac.catalogue,
-            remedy="open the address in a browser; correct `access: {stac: ...}` in source.yaml",
-        ) from error
+    items = stac_items(
+        stac.catalogue, stac.collection, stac.bbox, stac.start, stac.end, source=spec.id
+    )
     urls: dict[str, str] = {}
     listed: list[list[object]] = []
     for item in items:
@@ -279,57 +262,3 @@ def _listed(spec: SourceSpec, stac: Stac) -> tuple[dict[str, str], str]:
 
 # What the file extension of STAC says of an asset's contents.
 _CONTENT = ("updated", "file:checksum", "file:size")
-
-
-def _items(stac: Stac) -> list["pystac.Item"]:
-    from pystac import STACError
-    from pystac_client import Client, ConformanceClasses
-    from pystac_client.stac_api_io import StacApiIO
-    from pystac_client.warnings import PystacClientWarning
-
-    from adapters.download import TIMEOUT_S, retries
-
-    with warnings.catch_warnings():
-        # A static catalogue conforms to no class of the API; here that is no fault.
-        warnings.simplefilter("ignore", PystacClientWarning)
-        client = Client.open(
-            stac.catalogue, stac_io=StacApiIO(timeout=TIMEOUT_S, max_retries=retries())
-        )
-        if client.conforms_to(ConformanceClasses.ITEM_SEARCH):
-            found = client.search(
-                method="GET",
-                collections=[stac.collection],
-                bbox=stac.bbox,
-                datetime=f"{_day(stac.start, '..')}/{_day(stac.end, '..')}"
-                if stac.start or stac.end
-                else None,
-            )
-            return list(found.items())
-        collection = client.get_collection(stac.collection)
-        if collection is None:
-            raise STACError(f"it has no collection {stac.collection!r}")
-        return [item for item in collection.get_items(recursive=True) if _meets(item, stac)]
-
-
-def _day(day: datetime.date | None, otherwise: str) -> str:
-    return day.isoformat() if day else otherwise
-
-
-def _meets(item: "pystac.Item", stac: Stac) -> bool:
-    """Does an item of a static catalogue lie in the wanted box and period?"""
-    times = item.common_metadata
-    first, last = times.start_datetime or item.datetime, times.end_datetime or item.datetime
-    if stac.start and last and last.date() < stac.start:
-        return False
-    if stac.end and first and first.date() > stac.end:
-        return False
-    if stac.bbox is None or item.bbox is None:
-        return True
-    half = len(item.bbox) // 2
-    west, south, east, north = *item.bbox[:2], *item.bbox[half : half + 2]
-    return (
-        west <= stac.bbox[2]
-        and east >= stac.bbox[0]
-        and south <= stac.bbox[3]
-        and north >= stac.bbox[1]
-    )
