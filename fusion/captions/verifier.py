@@ -1,0 +1,587 @@
+"""Is a caption true? Every sentence is read back into claims, every claim checked on the arrays.
+
+Belongs here: verdicts, and what is kept of a caption. Never here: parsing (`grammar.py`),
+measuring (`evidence.py`), or what a writer knew: the verifier sees the text and the tile alone.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from adapters.modalities import ROI_M
+from fusion.captions.evidence import Evidence
+from fusion.captions.grammar import Claim, claims_of
+from fusion.captions.lexer import Number, sentences
+from fusion.captions.vocabulary import TOLERANCES, season, vocabulary, words
+from fusion.texture import texture_class
+from fusion.tiles.tile import Tile
+
+Status = Literal["supported", "contradicted", "unsupported"]
+LEAST_CLAIMS = 2
+"""Supported claims that a caption must keep."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A claim, what became of it, and on what grounds."""
+
+    claim: Claim
+    status: Status
+    evidence: str
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """A sentence of a caption with its verdicts; `unknown` is what was not understood of it."""
+
+    text: str
+    verdicts: tuple[Verdict, ...]
+    unknown: tuple[str, ...] = ()
+
+    @property
+    def status(self) -> Status:
+        """Supported if every claim is; contradicted if any is."""
+        found = {verdict.status for verdict in self.verdicts}
+        if "contradicted" in found:
+            return "contradicted"
+        return "supported" if found == {"supported"} and not self.unknown else "unsupported"
+
+
+@dataclass(frozen=True)
+class Verified:
+    """A caption after its check.
+
+    Attributes:
+        caption: As it was written.
+        sentences: In order.
+        text: The supported sentences; empty if the caption is refused.
+        refused: Why nothing is kept; empty if something is.
+    """
+
+    caption: str
+    sentences: tuple[Sentence, ...]
+    text: str
+    refused: str
+
+    @property
+    def verdicts(self) -> tuple[Verdict, ...]:
+        """Of all sentences."""
+        return tuple(v for sentence in self.sentences for v in sentence.verdicts)
+
+    @property
+    def kept(self) -> tuple[Verdict, ...]:
+        """Of the sentences that were kept."""
+        return tuple(v for s in self.sentences if s.status == "supported" for v in s.verdicts)
+
+
+def verify(caption: str, tile: Tile, evidence: Evidence | None = None) -> Verified:
+    """Check a caption against a tile and keep what is supported.
+
+    Args:
+        caption: Any text.
+        tile: Which it is said of.
+        evidence: Of the same tile, where several captions of it are checked.
+    """
+    evidence = evidence or Evidence(tile)
+    checked = tuple(_sentence(text, evidence) for text in sentences(caption))
+    kept = [s for s in checked if s.status == "supported"]
+    claims = sum(len(s.verdicts) for s in kept)
+    refused = ""
+    if claims < LEAST_CLAIMS:
+        refused = f"{claims} supported claims are left of {len(checked)} sentences"
+    return Verified(caption, checked, "" if refused else " ".join(s.text for s in kept), refused)
+
+
+def place_names(tile: Tile) -> tuple[str, ...]:
+    """Place names that the tile brings."""
+    return tuple(str(name) for name in tile.extra.get("place_names") or ())
+
+
+def map_tags(tile: Tile) -> tuple[str, ...]:
+    """Map tags that the tile brings, as `key=value`."""
+    tags = tile.extra.get("map_tags") or {}
+    return tuple(
+        f"{key}={value}"
+        for key, values in tags.items()
+        for value in ([values] if isinstance(values, str) else values)
+    )
+
+
+def _sentence(text: str, evidence: Evidence) -> Sentence:
+    claims, unknown = claims_of(text, place_names(evidence.tile), map_tags(evidence.tile))
+    return Sentence(text, tuple(check(claim, evidence) for claim in claims), tuple(unknown))
+
+
+def check(claim: Claim, evidence: Evidence) -> Verdict:
+    """Verdict on one claim."""
+    status, found = (
+        _narrower(claim, evidence) if claim.narrower else _CHECKS[claim.kind](claim, evidence)
+    )
+    if claim.negated and not claim.narrower:
+        flipped: dict[Status, Status] = {"supported": "contradicted", "contradicted": "supported"}
+        status = flipped.get(status, "unsupported")
+    return Verdict(claim, status, found)
+
+
+_Answer = tuple[Status, str]
+_ABSENT: _Answer = ("unsupported", "too little of the modality is present, or it is not held")
+
+
+def _decide(yes: bool, no: bool, found: str) -> _Answer:
+    return ("supported" if yes else "contradicted" if no else "unsupported"), found
+
+
+def compare(claimed: Number, measured: float, tolerance: float) -> Status:
+    """Verdict on a number.
+
+    A single number holds within the tolerance, twice that if it says itself that it is rough. A
+    bound or a range holds to a quarter of it; if it is so wide that it says nothing, it is neither
+    supported nor contradicted.
+    """
+    wide = TOLERANCES.one_sided * tolerance
+    slack = tolerance / 4
+    if claimed.bound in ("above", "at least"):
+        if measured < claimed.low - slack:
+            return "contradicted"
+        return "supported" if claimed.about or measured <= claimed.low + wide else "unsupported"
+    if claimed.bound in ("below", "at most"):
+        if measured > claimed.high + slack:
+            return "contradicted"
+        return "supported" if measured >= claimed.high - wide else "unsupported"
+    if claimed.high < claimed.low:
+        return "unsupported"
+    if claimed.low != claimed.high:
+        if not claimed.low - slack <= measured <= claimed.high + slack:
+            return "contradicted"
+        return "supported" if claimed.high - claimed.low <= 2 * wide else "unsupported"
+    factor = TOLERANCES.about if claimed.about else 1.0
+    # A hair more, so that a number that is off by just the tolerance does not depend on rounding.
+    near = abs(measured - claimed.low) <= factor * tolerance + 1e-9
+    return "supported" if near else "contradicted"
+
+
+def share_tolerance(share: float) -> float:
+    """Tolerance of a share in percentage points."""
+    return min(TOLERANCES.share, TOLERANCES.share_small + TOLERANCES.share_growth * share)
+
+
+def _percent(number: Number) -> Number | None:
+    """A share or an area as a share in %."""
+    if number.unit == "%":
+        return number
+    square_m = {"ha": 1e4, "km2": 1e6}.get(number.unit)
+    if square_m is None:
+        return None
+    factor = 100.0 * square_m / ROI_M**2
+    return Number(number.low * factor, number.high * factor, number.bound, number.about, "%")
+
+
+def _word(word: str, kind: str, measured: float, margin: float | None = None) -> tuple[bool, bool]:
+    """Does a word hold for a number, and does it certainly not?"""
+    limits = words(kind)[word]
+    low = margin if margin is not None else TOLERANCES.word * abs(limits.start)
+    high = margin if margin is not None else TOLERANCES.word * abs(limits.end)
+    yes = limits.start <= measured < limits.end
+    return yes, not limits.start - low <= measured < limits.end + high
+
+
+def _name(claim: Claim, evidence: Evidence) -> str:
+    if "water" in claim.subject:
+        return "land cover and a second source"
+    return {"worldcover": "WorldCover", "dynamic_world": "Dynamic World"}.get(
+        evidence.source(claim.source) or "", "land cover"
+    )
+
+
+def _narrower(claim: Claim, evidence: Evidence) -> _Answer:
+    """A village is nowhere if nothing is built; where something is, it may be one."""
+    shares = [evidence.share(cover, claim.source) for cover in claim.subject]
+    if any(s is None for s in shares) or not all(
+        evidence.complete(cover, claim.source) for cover in claim.subject
+    ):
+        return _ABSENT
+    found = "; ".join(f"{c} {s:.1f} %" for c, s in zip(claim.subject, shares, strict=True))
+    gone = any(_is_absent(cover, claim, evidence) for cover in claim.subject)
+    if not gone:
+        return "unsupported", f"{found}: no source tells more of the class"
+    alone = claim.kind == "cover presence"
+    return ("supported" if claim.negated and alone else "contradicted"), found
+
+
+def _is_absent(cover: str, claim: Claim, evidence: Evidence) -> bool:
+    share = evidence.share(cover, claim.source)
+    if cover == "water":
+        share = evidence.nobody_says_water()
+    return share is not None and share <= TOLERANCES.absent
+
+
+def _cover_share(claim: Claim, evidence: Evidence) -> _Answer:
+    (cover,), number = claim.subject, claim.number
+    share, wanted = evidence.share(cover, claim.source), _percent(number) if number else None
+    if share is None:
+        return _ABSENT
+    if wanted is None:
+        return "unsupported", "no share or area"
+    if number.unit != "%" and not evidence.complete(cover, claim.source):
+        return _ABSENT
+    return (
+        compare(wanted, share, share_tolerance(share)),
+        f"{_name(claim, evidence)}: {cover} {share:.1f} %",
+    )
+
+
+def _cover_total(claim: Claim, evidence: Evidence) -> _Answer:
+    shares = [evidence.share(cover, claim.source) for cover in claim.subject]
+    wanted = _percent(claim.number) if claim.number else None
+    if any(s is None for s in shares) or len(set(claim.subject)) < len(claim.subject):
+        return _ABSENT
+    if wanted is None:
+        return "unsupported", "no share or area"
+    total = sum(shares)
+    status = compare(wanted, total, share_tolerance(total))
+    if min(shares) <= TOLERANCES.absent and status == "supported":
+        return "unsupported", "one of them is absent"
+    return status, f"{_name(claim, evidence)}: together {total:.1f} %"
+
+
+def _ranked(shares: dict[str, float], subject: str, wanted: str, label: str) -> _Answer:
+    if subject not in shares:
+        return _ABSENT
+    own = shares[subject]
+    others = [share for name, share in shares.items() if name != subject]
+    surely = sum(share > own + TOLERANCES.larger for share in others)
+    maybe = sum(share > own - TOLERANCES.larger for share in others)
+    found = f"{label}: {subject} {own:.1f} %, {surely} larger"
+    if wanted == "dominates":
+        enough = own >= TOLERANCES.dominates
+        return _decide(
+            maybe == 0 and enough,
+            surely > 0 or own < (1 - TOLERANCES.word) * TOLERANCES.dominates,
+            found,
+        )
+    before = int(wanted) - 1
+    there = own >= TOLERANCES.present
+    return _decide(surely == maybe == before and there, not surely <= before <= maybe, found)
+
+
+def _cover_rank(claim: Claim, evidence: Evidence) -> _Answer:
+    if evidence.share(claim.subject[0], claim.source) is None:
+        return _ABSENT
+    shares = evidence.shares(claim.source)
+    return _ranked(shares, claim.subject[0], claim.object or "", _name(claim, evidence))
+
+
+def _cover_presence(claim: Claim, evidence: Evidence) -> _Answer:
+    (cover,) = claim.subject
+    share = evidence.share(cover, claim.source)
+    if share is None:
+        return _ABSENT
+    there = share >= TOLERANCES.present
+    if not there and not evidence.complete(cover, claim.source):
+        return _ABSENT
+    gone = _is_absent(cover, claim, evidence)
+    return _decide(there, gone, f"{_name(claim, evidence)}: {cover} {share:.2f} %")
+
+
+def _cover_extent(claim: Claim, evidence: Evidence) -> _Answer:
+    (cover,) = claim.subject
+    share = evidence.share(cover, claim.source)
+    if share is None or not evidence.complete(cover, claim.source):
+        return _ABSENT
+    yes, no = _word(claim.object or "", "extents", share, TOLERANCES.larger)
+    gone = _is_absent(cover, claim, evidence) and words("extents")[claim.object or ""].start > 0
+    return _decide(yes, no or gone, f"{_name(claim, evidence)}: {cover} {share:.1f} %")
+
+
+def _cover_relation(claim: Claim, evidence: Evidence) -> _Answer:
+    one, other = (evidence.share(cover, claim.source) for cover in claim.subject)
+    if one is None or other is None or claim.subject[0] == claim.subject[1]:
+        return _ABSENT
+    found = f"{_name(claim, evidence)}: {claim.subject[0]} {one:.1f} %, "
+    found += f"{claim.subject[1]} {other:.1f} %"
+    ahead = one - other
+    if claim.object in ("larger", "smaller"):
+        ahead = ahead if claim.object == "larger" else -ahead
+        if min(one, other) < TOLERANCES.present and ahead > 0:
+            return "unsupported", f"{found}: one is hardly there"
+        return _decide(ahead >= TOLERANCES.larger, ahead <= -TOLERANCES.larger, found)
+    if claim.object == "equal":
+        near = abs(ahead) <= TOLERANCES.equal and min(one, other) >= TOLERANCES.present
+        return _decide(near, abs(ahead) > 2 * TOLERANCES.equal, found)
+    wanted = claim.number.low if claim.number else 1.0
+    if min(one, other) < TOLERANCES.ratio_from:
+        return _decide(False, one <= other, found)
+    off = abs(one / other / wanted - 1)
+    return _decide(off <= TOLERANCES.ratio, off > 2 * TOLERANCES.ratio, found)
+
+
+def _border(claim: Claim, evidence: Evidence) -> _Answer:
+    one, other = claim.subject
+    if one == other:
+        return _ABSENT
+    length = evidence.border(one, other, claim.source)
+    if length is None:
+        return _ABSENT
+    found = f"{_name(claim, evidence)}: {one} and {other} share {length:.0f} m of border"
+    if claim.object == "surrounded":
+        share = evidence.surrounding(one, other, claim.source)
+        if share is None:
+            return _decide(False, length <= TOLERANCES.no_border_m, found)
+        found = f"{_name(claim, evidence)}: {share:.0f} % of the border of {one} is towards {other}"
+        yes = share >= TOLERANCES.surrounded and length >= TOLERANCES.border_m
+        return _decide(yes, share < TOLERANCES.not_surrounded, found)
+    return _decide(length >= TOLERANCES.border_m, length <= TOLERANCES.no_border_m, found)
+
+
+def _towards(x: float, y: float, side: str, found: str) -> _Answer:
+    """Is an offset towards a side?"""
+    entry = vocabulary()["sides"][side]
+    parts = [x * entry["x"]] * bool(entry["x"]) + [y * entry["y"]] * bool(entry["y"])
+    if not parts:
+        away = float(np.hypot(x, y))
+        return _decide(away <= TOLERANCES.centre, away > TOLERANCES.not_centre, found)
+    least = min(parts)
+    return _decide(least >= TOLERANCES.side, least <= TOLERANCES.not_side, found)
+
+
+def _side(claim: Claim, evidence: Evidence) -> _Answer:
+    places = []
+    for cover in claim.subject:
+        share = evidence.share(cover, claim.source)
+        if share is not None and share < TOLERANCES.present:
+            gone = _is_absent(cover, claim, evidence) and evidence.complete(cover, claim.source)
+            return _decide(False, gone and not claim.negated, f"{cover} {share:.2f} %")
+        places.append(evidence.centroid(cover, claim.source))
+    if any(place is None for place in places):
+        return _ABSENT
+    x, y = places[0]
+    if len(places) == 2:
+        if claim.object == "centre" or claim.subject[0] == claim.subject[1]:
+            return _ABSENT
+        x, y = x - places[1][0], y - places[1][1]
+    found = (
+        f"{_name(claim, evidence)}: centre of {claim.subject[0]} at {x:+.2f} east, {y:+.2f} north"
+    )
+    return _towards(x, y, claim.object or "", found)
+
+
+def _region(claim: Claim, evidence: Evidence) -> _Answer:
+    side, (cover,) = vocabulary()["sides"][claim.object], claim.subject
+    shares = evidence.regional(side["x"], side["y"], claim.source)
+    if shares is None or cover not in shares:
+        return _ABSENT
+    own = shares[cover]
+    found = f"{_name(claim, evidence)}: {cover} {own:.1f} % of the {claim.object}"
+    if claim.statistic == "present":
+        return _decide(own >= TOLERANCES.present, own <= TOLERANCES.absent, found)
+    next_ = max(share for name, share in shares.items() if name != cover)
+    ahead = own - next_
+    enough = own >= TOLERANCES.dominates
+    return _decide(ahead >= TOLERANCES.larger and enough, ahead <= -TOLERANCES.larger, found)
+
+
+def _agreement(claim: Claim, evidence: Evidence) -> _Answer:
+    share, wanted = evidence.agreement(), claim.number
+    if share is None or wanted is None or wanted.unit != "%":
+        return _ABSENT
+    return compare(wanted, share, TOLERANCES.agreement), f"the maps agree on {share:.1f} %"
+
+
+def _landform_share(claim: Claim, evidence: Evidence) -> _Answer:
+    shares, wanted = evidence.landforms, claim.number
+    if shares is None or wanted is None or wanted.unit != "%":
+        return _ABSENT
+    share = shares[claim.subject[0]]
+    return (
+        compare(wanted, share, share_tolerance(share)),
+        f"geomorphons: {claim.subject[0]} {share:.1f} %",
+    )
+
+
+def _landform_rank(claim: Claim, evidence: Evidence) -> _Answer:
+    if evidence.landforms is None:
+        return _ABSENT
+    return _ranked(evidence.landforms, claim.subject[0], claim.object or "", "geomorphons")
+
+
+def _landform_presence(claim: Claim, evidence: Evidence) -> _Answer:
+    if evidence.landforms is None:
+        return _ABSENT
+    share = evidence.landforms[claim.subject[0]]
+    found = f"geomorphons: {claim.subject[0]} {share:.2f} %"
+    return _decide(share >= TOLERANCES.present, share <= TOLERANCES.absent, found)
+
+
+def _measured(claim: Claim, evidence: Evidence) -> _Answer:
+    """Elevation, relief, slope and canopy."""
+    (name,), number = claim.subject, claim.number
+    if number is None or number.unit != vocabulary()["properties"][name]["unit"]:
+        return "unsupported", "no number with the unit of the property"
+    fixed, relative = {
+        "elevation": (TOLERANCES.elevation_m, TOLERANCES.elevation_relative),
+        "relief": (TOLERANCES.relief_m, TOLERANCES.relief_relative),
+        "slope": (TOLERANCES.slope_degrees, TOLERANCES.slope_relative),
+        "canopy_height": (TOLERANCES.canopy_m, TOLERANCES.canopy_relative),
+    }[name]
+
+    def one(wanted: Number, statistic: str) -> _Answer:
+        value = evidence.number(name, statistic)
+        if value is None:
+            return _ABSENT
+        tolerance = max(fixed, relative * abs(value))
+        unit = vocabulary()["properties"][name]["unit"]
+        return compare(wanted, value, tolerance), f"{statistic} {name} {value:.1f} {unit}"
+
+    if name == "elevation" and number.low != number.high and not number.bound:
+        low = one(Number(number.low, number.low, about=number.about), "minimum")
+        high = one(Number(number.high, number.high, about=number.about), "maximum")
+        found = f"{low[1]}, {high[1]}"
+        both = {low[0], high[0]}
+        return _decide(both == {"supported"}, "contradicted" in both, found)
+    return one(number, claim.statistic or "")
+
+
+def _relief_word(claim: Claim, evidence: Evidence) -> _Answer:
+    slope = evidence.number("slope", "median")
+    if slope is None:
+        return _ABSENT
+    percent = 100.0 * float(np.tan(np.radians(slope)))
+    return _decide(*_word(claim.subject[0], "relief", percent), f"median slope {percent:.1f} %")
+
+
+def _gradient(claim: Claim, evidence: Evidence) -> _Answer:
+    if evidence.gradient is None:
+        return _ABSENT
+    east, north, rise, explained = evidence.gradient
+    side = vocabulary()["sides"][claim.object]
+    x, y = np.array([side["x"], side["y"]]) / np.hypot(side["x"], side["y"])
+    sign = 1.0 if claim.subject[0] == "rises" else -1.0
+    angle = float(np.degrees(np.arccos(np.clip(sign * (east * x + north * y), -1.0, 1.0))))
+    found = f"the fitted plane rises {rise:.1f} m, {angle:.0f} degrees off, R2 {explained:.2f}"
+    if rise < TOLERANCES.gradient_m or explained < TOLERANCES.gradient_r2:
+        return "unsupported", found
+    return _decide(angle <= TOLERANCES.degrees, angle >= TOLERANCES.not_degrees, found)
+
+
+def _index(claim: Claim, evidence: Evidence) -> _Answer:
+    (name,), number = claim.subject, claim.number
+    if number is None or number.unit or claim.statistic not in ("median", "mean"):
+        return "unsupported", "no number, or not of the median or mean"
+    value = evidence.index(name, claim.statistic)
+    if value is None:
+        return _ABSENT
+    return compare(number, value, TOLERANCES.index), f"{claim.statistic} {name} {value:.3f}"
+
+
+def _vigour(claim: Claim, evidence: Evidence) -> _Answer:
+    value = evidence.index("ndvi", "median")
+    if value is None:
+        return _ABSENT
+    return _decide(*_word(claim.subject[0], "vigour", value), f"median ndvi {value:.3f}")
+
+
+def _vector(claim: Claim, evidence: Evidence) -> _Answer:
+    (name,), number = claim.subject, claim.number
+    held = evidence.element(claim.kind, name)
+    if held is None:
+        return _ABSENT
+    value, unit = held
+    known = {"percent": "%", "pH": "", "1": ""}
+    if number is None or number.unit != known.get(unit, unit) or claim.statistic != "value":
+        # The climate's own words say what the mean is of.
+        return "unsupported", f"no number in {unit}"
+    entry = vocabulary()[claim.kind][name]
+    tolerance = max(float(entry["tolerance"]), float(entry.get("relative", 0.0)) * abs(value))
+    return compare(number, value, tolerance), f"{name} {value:g} {unit}"
+
+
+def _soil_word(claim: Claim, evidence: Evidence) -> _Answer:
+    if claim.subject[0] != "texture":
+        held = evidence.element("soil", "ph_h2o")
+        if held is None:
+            return _ABSENT
+        margin = 0.1
+        return _decide(*_word(claim.subject[0], "reaction", held[0], margin), f"pH {held[0]:.2f}")
+    parts = {name: evidence.element("soil", name) for name in ("sand", "silt", "clay")}
+    known = {name: held[0] for name, held in parts.items() if held}
+    if len(known) == 2:
+        (missing,) = parts.keys() - known.keys()
+        known[missing] = 100.0 - sum(known.values())
+    if len(known) < 3 or min(known.values()) < 0:
+        return _ABSENT
+    code = texture_class([known["sand"]], [known["silt"]], [known["clay"]], "usda")[0]
+    if code is None:
+        return _ABSENT
+    return _decide(code == claim.object, code != claim.object, f"texture class {code} (USDA)")
+
+
+def _season(claim: Claim, evidence: Evidence) -> _Answer:
+    tile = evidence.tile
+    now = season(tile.date.month, tile.latitude)
+    if now is None:
+        return "unsupported", "between the tropics no season is named"
+    part = tile.date.month % 3
+    right = now == claim.subject[0] and claim.value in (None, part)
+    return _decide(right, not right, f"{tile.date}, latitude {tile.latitude:.2f}: {now}")
+
+
+def _date(claim: Claim, evidence: Evidence) -> _Answer:
+    date = evidence.tile.date
+    said = zip(claim.value, (date.year, date.month, date.day), strict=True)  # type: ignore[arg-type]
+    right = all(a in (None, b) for a, b in said)
+    return _decide(right, not right, str(date))
+
+
+def _position(claim: Claim, evidence: Evidence) -> _Answer:
+    tile = evidence.tile
+    found = f"latitude {tile.latitude:.3f}, longitude {tile.longitude:.3f}"
+    if claim.subject[0] == "hemisphere":
+        right = (tile.latitude >= 0) == (claim.value == "north")
+    else:
+        own = tile.latitude if claim.subject[0] == "lat" else tile.longitude
+        right = abs(own - float(claim.value)) <= TOLERANCES.coordinates  # type: ignore[arg-type]
+    return _decide(right, not right, found)
+
+
+def _place(claim: Claim, evidence: Evidence) -> _Answer:
+    known = place_names(evidence.tile)
+    return _decide(claim.subject[0] in known, False, f"place names: {', '.join(known)}")
+
+
+def _map_tag(claim: Claim, evidence: Evidence) -> _Answer:
+    known = map_tags(evidence.tile)
+    return _decide(claim.subject[0] in known, False, f"map tags: {', '.join(known) or 'none'}")
+
+
+_CHECKS: dict[str, Callable[[Claim, Evidence], _Answer]] = {
+    "cover share": _cover_share,
+    "cover total": _cover_total,
+    "cover rank": _cover_rank,
+    "cover presence": _cover_presence,
+    "cover extent": _cover_extent,
+    "cover relation": _cover_relation,
+    "border": _border,
+    "side": _side,
+    "region": _region,
+    "agreement": _agreement,
+    "landform share": _landform_share,
+    "landform rank": _landform_rank,
+    "landform presence": _landform_presence,
+    "elevation": _measured,
+    "slope": _measured,
+    "relief": _relief_word,
+    "gradient": _gradient,
+    "canopy": _measured,
+    "index": _index,
+    "vigour": _vigour,
+    "soil": _vector,
+    "soil word": _soil_word,
+    "climate": _vector,
+    "season": _season,
+    "date": _date,
+    "position": _position,
+    "place": _place,
+    "map tag": _map_tag,
+}

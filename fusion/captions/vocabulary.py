@@ -1,0 +1,158 @@
+"""Words and definitions of captions: what a class, a side, a relief word or a tolerance means.
+
+Belongs here: reading `vocabulary.yaml`, the definitions that writer and verifier share, and the
+tolerances that the verifier checks with. Never here: measuring or parsing; those who write and
+those who check share words, never measurements.
+"""
+
+import functools
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from adapters.quantities import quantity
+
+FILE = Path(__file__).with_name("vocabulary.yaml")
+
+
+@dataclass(frozen=True)
+class Tolerances:
+    """How far a claim may be from what the arrays say; numbers without a unit are shares in %.
+
+    A number within its tolerance is supported, one beyond it contradicted. Words without a number
+    have two limits: what meets the first is supported, what fails the second is contradicted, and
+    what lies between is not decided, hence not kept.
+    """
+
+    share: float = 2.0
+    """Percentage points for a share of 15 % and above ..."""
+    share_small: float = 0.5
+    share_growth: float = 0.1
+    """... and `share_small + share_growth * share` points for a smaller one."""
+    about: float = 2.0
+    """Factor for numbers that say so themselves ("about", "roughly", a fraction in words)."""
+    present: float = 0.5
+    """A class of this share is there ..."""
+    absent: float = 0.1
+    """... and one of at most this share is not."""
+    larger: float = 1.0
+    """Points by which a class must exceed another to be the larger one."""
+    equal: float = 3.0
+    """Points within which two classes are equally large; twice that contradicts it."""
+    ratio: float = 0.25
+    """Relative, for "twice as much"; both classes must have a share of `ratio_from`."""
+    ratio_from: float = 5.0
+    dominates: float = 40.0
+    """Share of a class that dominates; it must also be the largest."""
+    border_m: float = 200.0
+    """Common border of two classes that border each other, in m ..."""
+    no_border_m: float = 50.0
+    """... and of two that do not."""
+    surrounded: float = 60.0
+    """Share of a class's border towards one other that surrounds it ..."""
+    not_surrounded: float = 50.0
+    side: float = 0.15
+    """Offset of the centroid towards a side, the tile's half being 1 ..."""
+    not_side: float = 0.05
+    """... and offset that is not towards it."""
+    centre: float = 0.2
+    """Largest offset of the centroid of what lies in the centre ..."""
+    not_centre: float = 0.3
+    elevation_m: float = 3.0
+    elevation_relative: float = 0.01
+    relief_m: float = 4.0
+    relief_relative: float = 0.05
+    slope_degrees: float = 0.5
+    slope_relative: float = 0.1
+    canopy_m: float = 1.0
+    canopy_relative: float = 0.05
+    index: float = 0.03
+    agreement: float = 2.0
+    word: float = 0.1
+    """Relative distance from a word's limits within which it is not decided."""
+    gradient_m: float = 5.0
+    """Rise of the fitted plane over the tile below which it rises nowhere."""
+    gradient_r2: float = 0.3
+    """Share of the variance of elevation that the plane explains."""
+    degrees: float = 45.0
+    """Angle between a named direction and the steepest one that still holds ..."""
+    not_degrees: float = 67.5
+    """... and from which it does not."""
+    coordinates: float = 0.02
+    """Degrees."""
+    one_sided: float = 5.0
+    """A bound further off than this many tolerances says nothing, and is not kept."""
+
+
+TOLERANCES = Tolerances()
+
+COVERAGE_SHARE, COVERAGE_PLACE = 0.5, 0.9
+"""Share of a modality's pixels that must be present: for shares and medians; for where something
+lies, for borders and for absence."""
+
+NDWI_WATER, VV_WATER = 0.0, -17.0
+"""Second source of water: NDWI above (McFeeters 1996, doi:10.1080/01431169608948714), or VV in dB
+below; smooth water reflects the radar away (Twele et al. 2016, doi:10.1080/01431161.2016.1192304,
+find scene thresholds around -15 to -20 dB)."""
+
+CANOPY_FROM = 5.0
+"""Height in m from which a canopy counts: trees by FAO's definition of forest (FRA 2020, p. 4)."""
+
+TROPIC = 23.44
+"""Latitude in degrees within which no season is named."""
+
+
+@dataclass(frozen=True)
+class Word:
+    """A word with limits on a measured number: `start` <= number < `end`."""
+
+    id: str
+    start: float
+    end: float
+
+
+@functools.cache
+def vocabulary() -> dict[str, Any]:
+    """Contents of `vocabulary.yaml`."""
+    return yaml.safe_load(FILE.read_text(encoding="utf-8"))
+
+
+@functools.cache
+def words(kind: str) -> dict[str, Word]:
+    """Words of `relief`, `vigour`, `reaction` or `extents` with their limits."""
+    return {
+        name: Word(name, float(entry["from"]), float(entry.get("below", entry.get("to"))))
+        for name, entry in vocabulary()[kind].items()
+    }
+
+
+@functools.cache
+def label(cover: str) -> str:
+    """What a land-cover class is called."""
+    return vocabulary()["covers"][cover]["label"]
+
+
+@functools.cache
+def element(vector: str, name: str) -> tuple[str, str] | None:
+    """Property and unit that an element of the soil or climate vector holds; None if unknown.
+
+    Args:
+        vector: `soil` or `climate`.
+        name: As in the tile's list; what precedes a dot is the source.
+    """
+    known = vocabulary()[vector]
+    last = name.rsplit(".", 1)[-1]
+    found = next((p for p, e in known.items() if last in (p, e.get("quantity"))), None)
+    if found is None:
+        return None
+    return found, str(quantity(known[found].get("quantity", found)).unit)
+
+
+def season(month: int, latitude: float) -> str | None:
+    """Meteorological season; None between the tropics."""
+    if abs(latitude) < TROPIC:
+        return None
+    order = ("winter", "spring", "summer", "autumn")
+    return order[(month % 12 // 3 + (2 if latitude < 0 else 0)) % 4]
