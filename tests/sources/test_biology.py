@@ -6,14 +6,14 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
+from twin_maps import standardised
 
 from adapters import twin
-from adapters.archive import ingest
 from adapters.errors import FusionError, ReadError
 from adapters.lucas_grid import grid_node
 from adapters.settings import Settings
 from adapters.spec import load_spec
-from adapters.standardise import Standard, standardise
+from adapters.standardise import Standard
 from adapters.store import Store
 from adapters.twin.biology import COUNTS, REPEATS
 from adapters.twin.files import write_csv, write_dbf, write_xlsx
@@ -41,22 +41,9 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     return settings
 
 
-def _standard(source: str, settings: Settings) -> Standard:
-    spec = load_spec(source)
-    raw = ingest(spec, settings)
-    assert raw is not None
-    return standardise(spec, raw, settings)
-
-
 @pytest.fixture(scope="module")
 def standards(settings: Settings) -> dict[str, Standard]:
-    return {source: _standard(source, settings) for source in (*BACKBONE, *SOURCES)}
-
-
-@pytest.fixture
-def own(tmp_path: Path) -> Settings:
-    """Settings with an inbox of the test's own."""
-    return Settings(data_root=tmp_path / "data", truth_root=tmp_path / "truth")
+    return {source: standardised(source, settings) for source in (*BACKBONE, *SOURCES)}
 
 
 def _inbox(source: str, settings: Settings) -> Path:
@@ -222,7 +209,7 @@ def test_headers_cut_to_ten_characters_are_known(own: Settings) -> None:
     folder = _inbox("n2o_emissions_agricultural", own)
     cells = {"SAMPLE_ID": [7, 8], "N2O-N mean": [1.5, 2.5], "N2O-N standard deviation": [0.5, 0.7]}
     write_dbf(folder / "points.dbf", {h[:10]: v for h, v in cells.items()})
-    table = _standard("n2o_emissions_agricultural", own).table
+    table = standardised("n2o_emissions_agricultural", own).table
     assert table.select("sample_id", "n2o_mean", "n2o_sd").rows() == [
         ("7", 1.5, 0.5),
         ("8", 2.5, 0.7),
@@ -236,7 +223,7 @@ def test_the_maps_of_fluxes_may_be_absent_and_leave_land_without_farms_empty(
         _inbox("n2o_emissions_agricultural", own) / "points.dbf",
         {"sample_ID": [7], "N2O_mean": [1.5], "N2O_sd": [0.5]},
     )
-    assert _standard("n2o_emissions_agricultural", own).parts == ()
+    assert standardised("n2o_emissions_agricultural", own).parts == ()
     (maps,) = standards["n2o_emissions_agricultural"].parts
     assert maps.table["minimum"].min() > 0
     assert maps.table["valid_share"].max() < 0.3
@@ -287,20 +274,20 @@ def test_a_repeat_at_another_point_is_refused(own: Settings) -> None:
     with pytest.raises(
         ReadError, match=r"(?s)said to repeat others differ in point_id.*138 at .*#3"
     ):
-        _standard(BACTERIA, own)
+        standardised(BACTERIA, own)
 
 
 def test_a_repeat_alone_counts(own: Settings) -> None:
     _sheet(BACTERIA, own, [60, 138], [40001000, 40021000])
-    assert _standard(BACTERIA, own).flags.is_empty()
+    assert standardised(BACTERIA, own).flags.is_empty()
 
 
 def test_reads_in_the_inbox_are_not_read(own: Settings) -> None:
     folder = _sheet(BACTERIA, own, [1, 2], [40001000, 40021000])
-    before = _standard(BACTERIA, own)
+    before = standardised(BACTERIA, own)
     (folder / "16S_1_R1.fastq.gz").write_bytes(b"\x1f\x8b no reads")
     (folder / "16S_1_R1.fastq").write_text("@read\nACGT\n+\nIIII\n")
-    after = _standard(BACTERIA, own)
+    after = standardised(BACTERIA, own)
     assert after.table.equals(before.table)
 
 
@@ -330,12 +317,12 @@ def test_runs_that_name_no_one_sample_are_refused(
         {"Run": ["SRR0", "SRR1"], "Bases": [1, 2], "Library Name": libraries},
     )
     with pytest.raises(ReadError, match=f"(?s){problem}"):
-        _standard(BACTERIA, own)
+        standardised(BACTERIA, own)
 
 
 def test_numbers_beyond_881_are_ordinary_and_gaps_are_no_missing_rows(own: Settings) -> None:
     _sheet(EUKARYOTES, own, [59, 881, 885], [40001000, 40021000, 40041000])
-    standard = _standard(EUKARYOTES, own)
+    standard = standardised(EUKARYOTES, own)
     assert standard.table["barcode_id"].to_list() == ["59", "881", "885"]
     assert standard.flags.is_empty()
 
@@ -352,7 +339,7 @@ def test_two_rows_of_one_point_are_refused_at_the_samples(own: Settings) -> None
     from fusion.inputs import sources
 
     _sheet(EUKARYOTES, own, [59, 138], [40001000, 40001000])
-    Store(own).commit(_standard(EUKARYOTES, own), [[]])
+    Store(own).commit(standardised(EUKARYOTES, own), [[]])
     samples = pl.DataFrame(
         {"sample_id": ["a"], "survey": ["lucas_2018"], "site": ["lucas:40001000"]}
         | {"depth_top": [0.0], "depth_bottom": [20.0]}

@@ -9,14 +9,14 @@ import polars as pl
 import pytest
 import rasterio
 from rasterio.transform import from_origin
+from twin_maps import copied, edit, layers_of, pixels_of, standardised
 
 from adapters import twin
-from adapters.archive import ingest
 from adapters.columns import canonical_unit, column_range, convert
 from adapters.errors import CodebookError, ReadError, SoilmeldError, UnitError
 from adapters.settings import Settings
 from adapters.spec import Column, SourceSpec, load_spec
-from adapters.standardise import Standard, standardise
+from adapters.standardise import Standard
 from adapters.store import Store
 from adapters.twin import erosion
 from adapters.twin.europe import LAND_COVERS, Europe
@@ -53,9 +53,7 @@ class Made:
         return layers[0] if len(layers) == 1 else layers
 
     def pixels(self, source: str, column: str) -> np.ndarray:
-        """(elements, h, w) of the standard layers, NaN for nodata."""
-        layers = [pixels for _, pixels in _layers(self, source, column)]
-        return layers[0] if len(layers) == 1 else np.stack(layers)
+        return pixels_of(self.settings, self.standards[source], column)
 
 
 @pytest.fixture(scope="module")
@@ -74,49 +72,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(World, "remember", remember)
         twin.write(settings, [BACKBONE, *SOURCES], size="tiny", seed=SEED)
-    standards = {source: _standard(source, settings) for source in (BACKBONE, *SOURCES)}
+    standards = {source: standardised(source, settings) for source in (BACKBONE, *SOURCES)}
     return Made(settings, fields, standards)
-
-
-def _standard(source: str, settings: Settings) -> Standard:
-    spec = load_spec(source)
-    raw = ingest(spec, settings)
-    assert raw is not None
-    return standardise(spec, raw, settings)
-
-
-def _layers(made: Made, source: str, column: str) -> list[tuple[dict, np.ndarray]]:
-    table = made.standards[source].table.filter(pl.col("column") == column).sort("element")
-    found = []
-    for row in table.iter_rows(named=True):
-        with rasterio.open(made.settings.data_root / row["path"]) as layer:
-            pixels = layer.read(1).astype(float)
-            if layer.nodata is not None:
-                pixels[pixels == layer.nodata] = np.nan
-        found.append((row, pixels))
-    return found
-
-
-@pytest.fixture
-def own(made: Made, tmp_path: Path) -> Settings:
-    """Settings with an inbox of the test's own."""
-    return Settings(data_root=tmp_path / "data", truth_root=tmp_path / "truth")
-
-
-def _inbox(made: Made, own: Settings, source: str, *without: str) -> Path:
-    """A copy of the twin's files of a source, to be altered; some are left out."""
-    folder = own.raw / source
-    ignore = shutil.ignore_patterns(".origin.json", *without)
-    shutil.copytree(made.settings.raw / source, folder, ignore=ignore)
-    return folder
-
-
-def _rewrite(path: Path, alter, **profile: object) -> None:  # noqa: ANN001
-    """A raster with altered pixels, in the same place."""
-    with rasterio.open(path) as old:
-        bands, said = old.read(), {**old.profile, **profile}
-    with rasterio.open(path, "w", **said) as new:
-        new.write(alter(bands).astype(said["dtype"]))
 
 
 # --- all of them ---
@@ -137,7 +94,7 @@ def test_layers_hold_the_field_wherever_no_fault_stands(source: str, made: Made)
     main = made.standards[source]
     for column in main.spec.columns:
         lattice, field = made.fields[source, column.name]
-        layers = _layers(made, source, column.name)
+        layers = layers_of(made.settings, made.standards[source], column.name)
         assert len(layers) == len(field) == max(1, len(column.natives))
         refused = main.flags.filter(pl.col("flag") == "out_of_range")["row_ref"].to_list()
         for (row, pixels), whole in zip(layers, field, strict=True):
@@ -248,12 +205,12 @@ def test_surfaces_without_soil_have_no_value_and_are_not_zero(made: Made) -> Non
 
 
 def test_a_zero_is_a_value_and_undeclared_nodata_is_none(made: Made, own: Settings) -> None:
-    folder = _inbox(made, own, "rusle2015_soil_loss")
+    folder = copied(made.settings, own, "rusle2015_soil_loss")
     with rasterio.open(folder / "soil_loss_2010.tif") as layer:
         assert layer.nodata is None
         assert layer.read(1).min() < -3e38
-    _rewrite(folder / "soil_loss_2010.tif", lambda b: np.where(b > 0, 0.0, b))
-    table = _standard("rusle2015_soil_loss", own).table
+    edit(folder / "soil_loss_2010.tif", lambda b: np.where(b > 0, 0.0, b))
+    table = standardised("rusle2015_soil_loss", own).table
     assert table["minimum"][0] == table["maximum"][0] == 0.0
     assert table["valid_share"][0] == pytest.approx(table["valid_share"][1], abs=1e-3)
 
@@ -285,13 +242,13 @@ def test_months_of_erosivity_add_up_to_the_year_and_never_convert_to_it(made: Ma
 
 
 def test_months_are_in_the_order_of_the_year_under_either_name(made: Made, own: Settings) -> None:
-    folder = _inbox(made, own, "r_factor")
+    folder = copied(made.settings, own, "r_factor")
     names = load_spec("r_factor").column("rainfall_erosivity_monthly").natives
     for month, name in enumerate(names, start=1):
         (folder / name).rename(folder / f"Rf_month_{month:02d}.tif")
     said = [
         standard.table.filter(column="rainfall_erosivity_monthly")["mean"].to_list()
-        for standard in (made.standards["r_factor"], _standard("r_factor", own))
+        for standard in (made.standards["r_factor"], standardised("r_factor", own))
     ]
     assert said[0] == said[1]
     # More erosive rain in summer.
@@ -301,10 +258,10 @@ def test_months_are_in_the_order_of_the_year_under_either_name(made: Made, own: 
 def test_erodibility_in_another_unit_is_refused_as_a_whole(made: Made, own: Settings) -> None:
     from expectations.engine import validate
 
-    folder = _inbox(made, own, "k_factor")
+    folder = copied(made.settings, own, "k_factor")
     # US customary units: 7.59 times the SI value.
-    _rewrite(folder / "K_new_crop.tif", lambda b: np.where(b > 0, 7.59 * b, b))
-    standard = _standard("k_factor", own)
+    edit(folder / "K_new_crop.tif", lambda b: np.where(b > 0, 7.59 * b, b))
+    standard = standardised("k_factor", own)
     flagged = standard.flags.filter(column="soil_erodibility", flag="out_of_range")
     assert int(flagged["detail"][0].split()[0]) > 1000
     report = validate(standard)
@@ -313,10 +270,10 @@ def test_erodibility_in_another_unit_is_refused_as_a_whole(made: Made, own: Sett
 
 
 def test_the_extrapolated_erodibility_is_not_taken_for_the_union(made: Made, own: Settings) -> None:
-    folder = _inbox(made, own, "k_factor")
+    folder = copied(made.settings, own, "k_factor")
     (folder / "K_new_crop.tif").rename(folder / "K_extrapolated.tif")
     with pytest.raises(ReadError, match=r"K_new_crop\.tif") as refused:
-        _standard("k_factor", own)
+        standardised("k_factor", own)
     assert "K_extrapolated.tif" in str(refused.value)
 
 
@@ -330,7 +287,7 @@ def test_countries_that_overlap_at_the_border_are_one_mosaic(made: Made, own: Se
         write_geotiff(
             folder / f"LS_25m_{name}.tif", [whole[window]], "EPSG:3035", corner, 25.0, nodata=-9999
         )
-    standard = _standard("ls_factor", own)
+    standard = standardised("ls_factor", own)
     row = standard.table.filter(column="ls_factor_25m").row(0, named=True)
     with rasterio.open(own.data_root / row["path"]) as layer:
         np.testing.assert_array_equal(layer.read(1), whole)
@@ -345,8 +302,8 @@ def test_the_sea_has_no_slope(made: Made) -> None:
 
 
 def test_the_mosaic_may_come_alone(made: Made, own: Settings) -> None:
-    _inbox(made, own, "ls_factor", "LS_25m_*")
-    assert _standard("ls_factor", own).table["column"].to_list() == ["ls_factor"]
+    copied(made.settings, own, "ls_factor", "LS_25m_*")
+    assert standardised("ls_factor", own).table["column"].to_list() == ["ls_factor"]
 
 
 def test_high_cover_factors_are_rare(made: Made) -> None:
@@ -411,7 +368,7 @@ def test_little_burned(made: Made) -> None:
 def test_the_frame_of_r_says_what_the_maps_say(made: Made) -> None:
     (cells,) = made.standards["post_fire_erosion"].parts
     assert cells.spec.fuse.join == "none"
-    layers = _layers(made, "post_fire_erosion", "post_fire_soil_loss")
+    layers = layers_of(made.settings, made.standards["post_fire_erosion"], "post_fire_soil_loss")
     _, _, west, _, _, north = layers[0][0]["transform"]
     size = layers[0][0]["transform"][0]
     row = np.floor((north - cells.table["northing"].to_numpy()) / size).astype(int)
@@ -424,15 +381,15 @@ def test_the_frame_of_r_says_what_the_maps_say(made: Made) -> None:
 
 
 def test_a_frame_of_r_that_is_cut_off_is_refused(made: Made, own: Settings) -> None:
-    path = _inbox(made, own, "post_fire_erosion") / "post_fire.RData"
+    path = copied(made.settings, own, "post_fire_erosion") / "post_fire.RData"
     path.write_bytes(path.read_bytes()[:-200])
     with pytest.raises(SoilmeldError, match=r"(?s)post_fire\.RData|cut"):
-        _standard("post_fire_erosion", own)
+        standardised("post_fire_erosion", own)
 
 
 def test_the_maps_of_burned_land_may_come_without_the_frame(made: Made, own: Settings) -> None:
-    _inbox(made, own, "post_fire_erosion", "*.RData")
-    standard = _standard("post_fire_erosion", own)
+    copied(made.settings, own, "post_fire_erosion", "*.RData")
+    standard = standardised("post_fire_erosion", own)
     assert standard.table.height == 5
     assert standard.parts == ()
 
@@ -462,21 +419,23 @@ def test_a_month_of_loss_is_no_year(made: Made) -> None:
 
 
 def test_a_file_of_eleven_months_is_refused(made: Made, own: Settings) -> None:
-    folder = _inbox(made, own, "historical_erosion", "erosion_1*", "erosion_2*")
-    _rewrite(folder / "erosion_months_2013.tif", lambda b: b[:11], count=11)
+    folder = copied(made.settings, own, "historical_erosion", "erosion_1*", "erosion_2*")
+    edit(folder / "erosion_months_2013.tif", lambda b: b[:11], count=11)
     with pytest.raises(ReadError, match="no band '12'") as refused:
-        _standard("historical_erosion", own)
+        standardised("historical_erosion", own)
     assert "erosion_months_2013.tif" in str(refused.value)
 
 
 def test_history_on_the_grid_of_the_other_layers_is_refused(made: Made, own: Settings) -> None:
-    folder = _inbox(made, own, "historical_erosion", "erosion_1*", "erosion_2*", "*months*")
+    folder = copied(
+        made.settings, own, "historical_erosion", "erosion_1*", "erosion_2*", "*months*"
+    )
     shutil.copy(
         made.settings.raw / "c_factor" / "EU_CFactor_final_V7.tif",
         folder / "erosion_decade_1860.tif",
     )
     with pytest.raises(ReadError, match="CRS"):
-        _standard("historical_erosion", own)
+        standardised("historical_erosion", own)
 
 
 # --- wind, harvest, tillage ---
@@ -488,22 +447,22 @@ def test_a_megagram_is_a_tonne() -> None:
 
 
 def test_classes_of_wind_erosion_beyond_the_four_are_refused(made: Made, own: Settings) -> None:
-    folder = _inbox(made, own, "wind_erosion_susceptibility_ilswe")
-    _rewrite(folder / "ILSWE.tif", lambda b: np.where(b == 1, 5, b))
+    folder = copied(made.settings, own, "wind_erosion_susceptibility_ilswe")
+    edit(folder / "ILSWE.tif", lambda b: np.where(b == 1, 5, b))
     with pytest.raises(CodebookError, match="ilswe_class") as refused:
-        _standard("wind_erosion_susceptibility_ilswe", own)
+        standardised("wind_erosion_susceptibility_ilswe", own)
     assert "5" in str(refused.value)
 
 
 def test_erodible_fractions_beyond_a_whole_are_refused(made: Made, own: Settings) -> None:
-    folder = _inbox(made, own, "wind_erosion_susceptibility_ilswe")
+    folder = copied(made.settings, own, "wind_erosion_susceptibility_ilswe")
 
     def beyond(bands: np.ndarray) -> np.ndarray:
         bands[0][tuple(np.argwhere(bands[0] > 0)[0])] = 104.0
         return bands
 
-    _rewrite(folder / "EF.tif", beyond)
-    standard = _standard("wind_erosion_susceptibility_ilswe", own)
+    edit(folder / "EF.tif", beyond)
+    standard = standardised("wind_erosion_susceptibility_ilswe", own)
     flag = standard.flags.row(0, named=True)
     assert (flag["flag"], flag["column"], flag["value"]) == (
         "out_of_range", "wind_erodible_fraction", 104.0,
@@ -563,14 +522,14 @@ def test_losses_of_countries_are_a_part_and_add_up(made: Made) -> None:
 
 
 def test_harvest_in_another_projection_is_refused(made: Made, own: Settings) -> None:
-    folder = _inbox(made, own, "slch_crop_harvesting")
+    folder = copied(made.settings, own, "slch_crop_harvesting")
     prj = folder / "SLCH_NUTS2.prj"
     assert "EPSG" not in prj.read_text()
     # The GISCO projection is a Lambert azimuthal equal-area one as well.
     said = prj.read_text().replace("4321000.0", "0.0").replace("3210000.0", "0.0")
     prj.write_text(said.replace('"Latitude_Of_Origin",52.0', '"Latitude_Of_Origin",48.0'))
     with pytest.raises(ReadError, match="CRS"):
-        _standard("slch_crop_harvesting", own)
+        standardised("slch_crop_harvesting", own)
 
 
 # --- sediment ---
@@ -596,13 +555,13 @@ def test_the_finer_flux_is_a_layer_of_its_own(made: Made) -> None:
 
 
 def test_the_flux_may_come_as_a_binary_grid(made: Made, own: Settings) -> None:
-    folder = _inbox(made, own, "watem_sedem", "WaTEM_25m_*", "sediment_*")
+    folder = copied(made.settings, own, "watem_sedem", "WaTEM_25m_*", "sediment_*")
     path = folder / "WATEM_Code_Mean_t_ha_yr_100m.tif"
     with rasterio.open(path) as layer:
         pixels, place = layer.read(1, masked=True).filled(np.nan), layer.transform
     path.unlink()
     write_binary_grid(folder / "watem_100m", pixels, place.c, place.f, place.a)
-    standard = _standard("watem_sedem", own)
+    standard = standardised("watem_sedem", own)
     row = standard.table.row(0, named=True)
     assert "watem_100m" in row["row_ref"]
     with rasterio.open(own.data_root / row["path"]) as layer:
@@ -669,36 +628,36 @@ def test_a_station_whose_coordinates_are_swapped_keeps_no_position(made: Made) -
 def test_no_data_of_landslides_is_no_class(made: Made, own: Settings) -> None:
     kinds = made.pixels("elsus_v2", "landslide_susceptibility")
     assert set(np.unique(kinds[np.isfinite(kinds)])) == {1, 2, 3, 4, 5}
-    path = _inbox(made, own, "elsus_v2") / "elsus_v2.asc"
+    path = copied(made.settings, own, "elsus_v2") / "elsus_v2.asc"
     text = path.read_text()
     assert "NODATA" not in text.upper()
     assert " 0 " in text
     header, pixels = text.split("\n", 5)[:5], text.split("\n", 5)[5]
     path.write_text("\n".join([*header, pixels.replace("5", "6")]))
     with pytest.raises(CodebookError, match="elsus_class"):
-        _standard("elsus_v2", own)
+        standardised("elsus_v2", own)
 
 
 def test_landslides_in_another_projection_are_refused(made: Made, own: Settings) -> None:
-    folder = _inbox(made, own, "elsus_v2")
+    folder = copied(made.settings, own, "elsus_v2")
     (folder / "elsus_v2.prj").write_text(rasterio.crs.CRS.from_epsg(3034).to_wkt())
     with pytest.raises(ReadError, match="CRS"):
-        _standard("elsus_v2", own)
+        standardised("elsus_v2", own)
 
 
 def test_cover_crops_are_hundredths_of_a_percent(made: Made, own: Settings) -> None:
     assert conversion("permyriad", "area", "percent", "area").array(
         np.array([1234.0])
     ) == pytest.approx([12.34])
-    folder = _inbox(made, own, "cover_crops")
+    folder = copied(made.settings, own, "cover_crops")
     with rasterio.open(folder / "CC_Median.tif") as layer:
         assert layer.dtypes == ("uint16",)
 
     def one(bands: np.ndarray) -> np.ndarray:
         return np.where(bands < 10_001, 1234, bands)
 
-    _rewrite(folder / "CC_Median.tif", one)
-    row = _standard("cover_crops", own).table.row(0, named=True)
+    edit(folder / "CC_Median.tif", one)
+    row = standardised("cover_crops", own).table.row(0, named=True)
     assert row["mean"] == pytest.approx(12.34)
     assert row["unit"] == "percent"
 

@@ -6,7 +6,6 @@ expectations; each fault that its specification tells of has a test of its own.
 
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -15,18 +14,18 @@ import pyogrio
 import pytest
 import rasterio
 import shapely
+from twin_maps import Made, counts, edit, make, pixels_of, same
 
-from adapters.archive import ingest, unused
+from adapters.archive import unused
 from adapters.columns import canonical_unit, column_range, convert
 from adapters.errors import ArchiveError, CodebookError, ReadError, SoilmeldError
 from adapters.settings import Settings
-from adapters.spec import SourceSpec, load_spec
-from adapters.standardise import Standard, standardise
-from adapters.twin import classes, making
-from adapters.twin.europe import Array, Europe
+from adapters.spec import load_spec
+from adapters.standardise import Standard
+from adapters.twin import classes
+from adapters.twin.europe import Array
 from adapters.twin.files import write_dbf
 from adapters.twin.polygons import GISCO, patches
-from adapters.twin.world import Lattice, World
 from expectations.engine import validate
 from fusion.align import bring
 from fusion.inputs import Source
@@ -46,79 +45,9 @@ PIECES = tuple(piece.id for source in SOURCES for piece in load_spec(source).pie
 ROUNDING = 2.0**-12
 
 
-@dataclass
-class Made:
-    """The twin's files of all sources, and the standard tables made of them."""
-
-    settings: Settings
-    world: World
-    standards: dict[str, Standard]
-
-    def layers(self, source: str) -> tuple[Lattice, dict[str, Array]]:
-        return making.writer(source).layers(self.world)
-
-    def pixels(self, source: str, column: str) -> Array:
-        return _pixels(self.settings, self.standards[source], column)
-
-
-def _pixels(settings: Settings, standard: Standard, column: str) -> Array:
-    """(elements, h, w), NaN where there is no value."""
-    layers = []
-    for path in standard.table.filter(column=column).sort("element")["path"]:
-        with rasterio.open(settings.data_root / path) as source:
-            layers.append(source.read(1, masked=True).astype(float).filled(np.nan))
-    return np.stack(layers)
-
-
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
-    root = tmp_path_factory.mktemp("soil-database")
-    settings = Settings(data_root=root / "data", truth_root=root / "truth", twin_size="tiny")
-    making.write(settings, SOURCES)
-    standards = {}
-    for source in SOURCES:
-        spec = load_spec(source)
-        raw = ingest(spec, settings)
-        standards |= {piece.id: standardise(piece, raw, settings) for piece in spec.pieces}
-    return Made(settings, World(Europe(settings.twin_seed), "tiny"), standards)
-
-
-@pytest.fixture
-def user(made: Made, tmp_path: Path) -> Callable[..., tuple[Settings, Standard]]:
-    """Standardise a user's copy of the twin's files, changed by a function."""
-
-    def standardised(
-        source: str, change: Callable[[Path], object], spec: SourceSpec | None = None
-    ) -> tuple[Settings, Standard]:
-        settings = Settings(data_root=tmp_path / "data", truth_root=tmp_path / "truth")
-        folder = settings.raw / source
-        shutil.copytree(
-            made.settings.raw / source, folder, ignore=shutil.ignore_patterns(making.ORIGIN_FILE)
-        )
-        change(folder)
-        spec = spec or load_spec(source).pieces[0]
-        return settings, standardise(spec, ingest(load_spec(source), settings), settings)
-
-    return standardised
-
-
-def _edit(path: Path, alter: Callable[[Array], Array], **profile: object) -> None:
-    """Rewrite a GeoTIFF with other pixels or another profile; its scale is not kept."""
-    with rasterio.open(path) as source:
-        values, said = source.read(), source.profile
-    path.unlink()
-    values = alter(values)
-    with rasterio.open(path, "w", **(said | {"count": len(values)} | profile)) as target:
-        target.write(values.astype(target.dtypes[0]))
-
-
-def _same(values: Array) -> Array:
-    return values
-
-
-def _counts(standard: Standard, column: str, flag: str) -> int:
-    said = standard.flags.filter(column=column, flag=flag)["detail"]
-    return int(said.str.extract(r"^(\d+) of ").cast(pl.Int64).sum())
+    return make(tmp_path_factory.mktemp("soil-database"), SOURCES)
 
 
 def _planted(made: Made, source: str) -> pl.DataFrame:
@@ -170,11 +99,11 @@ def test_planted_faults_are_flagged_and_nothing_else_is(made: Made, source: str)
     flags = made.standards[source].flags.filter(pl.col("flag") != "missing")
     if source in (*RASTERS, "esdb_v2_raster_library"):
         standard = made.standards[source]
-        counts = {(c, f): _counts(standard, c, f) for c, f in flags.select("column", "flag").rows()}
+        found = {(c, f): counts(standard, c, f) for c, f in flags.select("column", "flag").rows()}
     else:
-        counts = {(c, f): n for c, f, n in flags.group_by("column", "flag").len().rows()}
+        found = {(c, f): n for c, f, n in flags.group_by("column", "flag").len().rows()}
     wanted = {(c, f): n for c, f, n in planted.group_by("column", "flag").len().rows()}
-    assert counts == wanted
+    assert found == wanted
 
 
 def test_units_of_quantities_and_columns_agree() -> None:
@@ -198,7 +127,7 @@ def test_a_declared_scale_is_applied_and_an_undeclared_one_refused(
         assert source.read(1).max() > 1000
     assert np.nanmax(made.pixels("eu_soilhydrogrids", "field_capacity")) < 1
 
-    _, standard = user("eu_soilhydrogrids", lambda folder: _edit(folder / name, _same))
+    _, standard = user("eu_soilhydrogrids", lambda folder: edit(folder / name, same))
     report = validate(standard)
     assert not report.success
     assert any("field_capacity" in str(r.column) for r in report.refusals)
@@ -230,7 +159,7 @@ def test_the_projection_of_the_other_resolution_is_refused(
     user: Callable[..., tuple[Settings, Standard]],
 ) -> None:
     with pytest.raises(ReadError, match="CRS"):
-        user("eu_soilhydrogrids", lambda f: _edit(f / "KS_sl1.tif", _same, crs="EPSG:27704"))
+        user("eu_soilhydrogrids", lambda f: edit(f / "KS_sl1.tif", same, crs="EPSG:27704"))
 
 
 # --- European Soil Database --------------------------------------------------
@@ -242,7 +171,7 @@ def test_codes_come_from_the_value_attribute_table(made: Made) -> None:
     truth = classes.esdb(grid.place, grid.soil(0, 30, 2000), grid.soil(30, 100, 2000))
     for column in standard.spec.columns:
         attribute = Path(column.native).stem
-        places = made.pixels("esdb_v2_raster_library", column.name)[0]
+        places = made.pixels("esdb_v2_raster_library", column.name)
         (codes,) = standard.table.filter(column=column.name)["codes"].to_list()
         known = np.isfinite(places)
         found = np.array(codes)[places[known].astype(int)]
@@ -251,8 +180,8 @@ def test_codes_come_from_the_value_attribute_table(made: Made) -> None:
         # Missing: at sea, '#', no information, and a code that the legend lacks.
         valued = grid.land & ~np.isin(said, ["#", ""])
         lost = valued & ~known
-        assert lost.sum() == _counts(standard, column.name, "code_unknown")
-    assert _counts(standard, "esdb_erodi", "code_unknown") > 0
+        assert lost.sum() == counts(standard, column.name, "code_unknown")
+    assert counts(standard, "esdb_erodi", "code_unknown") > 0
 
 
 def test_pixels_are_not_the_codes(made: Made) -> None:
@@ -299,9 +228,9 @@ def test_a_value_that_the_table_lacks_is_not_defined(
         return values
 
     _, standard = user(
-        "esdb_v2_raster_library", lambda f: _edit(f / "SLOPEDO" / "SLOPEDO.tif", number)
+        "esdb_v2_raster_library", lambda f: edit(f / "SLOPEDO" / "SLOPEDO.tif", number)
     )
-    assert _counts(standard, "esdb_slopedo", "code_unknown") == 7
+    assert counts(standard, "esdb_slopedo", "code_unknown") == 7
 
 
 def test_attributes_have_several_names(
@@ -318,7 +247,7 @@ def test_attributes_have_several_names(
         write_dbf(new / "ERODIBILITY.vat.dbf", {c: table[c].tolist() for c in table.columns})
 
     settings, standard = user("esdb_v2_raster_library", rename)
-    found = _pixels(settings, standard, "esdb_erodi")
+    found = pixels_of(settings, standard, "esdb_erodi")
     np.testing.assert_array_equal(found, made.pixels("esdb_v2_raster_library", "esdb_erodi"))
 
 
@@ -338,7 +267,7 @@ def test_zero_is_no_soil(made: Made) -> None:
         assert source.nodata is None
         stored = source.read(1)
     assert (stored == 0).sum() > stored.size / 2
-    clay = made.pixels("esdb_derived_data", "clay_topsoil")[0]
+    clay = made.pixels("esdb_derived_data", "clay_topsoil")
     np.testing.assert_array_equal(np.isnan(clay), stored == 0)
     standard = made.standards["esdb_derived_data"]
     assert (standard.table["minimum"] > 0).all()
@@ -347,7 +276,7 @@ def test_zero_is_no_soil(made: Made) -> None:
 def test_carbon_in_percent_becomes_grams(made: Made) -> None:
     with rasterio.open(made.settings.raw / "esdb_derived_data" / "STU_EU_T_OC.rst") as source:
         percent = source.read(1).astype(float)
-    carbon = made.pixels("esdb_derived_data", "organic_carbon_topsoil")[0]
+    carbon = made.pixels("esdb_derived_data", "organic_carbon_topsoil")
     known = np.isfinite(carbon)
     np.testing.assert_allclose(carbon[known], 10 * percent[known], rtol=1e-6)
 
@@ -382,7 +311,7 @@ def test_fractions_that_are_no_whole_are_flagged(
         "esdb_derived_data",
         lambda f: shutil.copy(f / "STU_EU_T_CLAY.rst", f / "STU_EU_T_SAND.rst"),
     )
-    assert _counts(standard, "sand_topsoil", "texture_sum") > 0
+    assert counts(standard, "sand_topsoil", "texture_sum") > 0
     assert not validate(standard).success
 
 
@@ -590,7 +519,7 @@ def test_a_class_that_the_legend_lacks_is_refused(
     with pytest.raises(CodebookError, match="landform_iwahashi_pike"):
         user(
             "global_landform_classification",
-            lambda f: _edit(f / "iwahashi_pike.tif", lambda v: np.where(v == 16, 17, v)),
+            lambda f: edit(f / "iwahashi_pike.tif", lambda v: np.where(v == 16, 17, v)),
         )
 
 
@@ -624,7 +553,7 @@ def test_a_file_without_all_indicators_is_refused(
     with pytest.raises(ReadError, match="no band '20'"):
         user(
             "soil_degradation_indicators",
-            lambda f: _edit(f / "soil_degradation_indicators.tif", lambda v: v[:19]),
+            lambda f: edit(f / "soil_degradation_indicators.tif", lambda v: v[:19]),
         )
 
 
@@ -633,10 +562,10 @@ def test_the_same_crs_under_another_name_is_the_same(
 ) -> None:
     settings, standard = user(
         "soil_degradation_indicators",
-        lambda f: _edit(f / "soil_degradation_indicators.tif", _same, crs="IGNF:ETRS89LAEA"),
+        lambda f: edit(f / "soil_degradation_indicators.tif", same, crs="IGNF:ETRS89LAEA"),
     )
     np.testing.assert_array_equal(
-        _pixels(settings, standard, "degradation_sum"),
+        pixels_of(settings, standard, "degradation_sum"),
         made.pixels("soil_degradation_indicators", "degradation_sum"),
     )
 
@@ -647,8 +576,8 @@ def test_the_same_crs_under_another_name_is_the_same(
 )
 def test_the_index_is_the_sum_of_its_layers(made: Made, source: str, whole: str) -> None:
     parts = [c.name for c in load_spec(source).columns if c.name != whole]
-    total = sum(made.pixels(source, name).sum(axis=0) for name in parts)
-    index = made.pixels(source, whole)[0]
+    total = sum(np.atleast_3d(made.pixels(source, name).T).T.sum(axis=0) for name in parts)
+    index = made.pixels(source, whole)
     np.testing.assert_array_equal(total, index)
     assert 0 < np.nanmax(index) < 19
 
@@ -656,10 +585,10 @@ def test_the_index_is_the_sum_of_its_layers(made: Made, source: str, whole: str)
 def test_results_are_weighted_sums_and_croatia_is_left_out(made: Made) -> None:
     source = "soil_biodiversity_threats"
     names = [c.name for c in load_spec(source).columns]
-    layers = np.stack([made.pixels(source, n)[0] for n in names if "layer" in n])
+    layers = np.stack([made.pixels(source, n) for n in names if "layer" in n])
     known = np.isfinite(layers).all(axis=0)
     for name in (n for n in names if "layer" not in n):
-        index = made.pixels(source, name)[0][known]
+        index = made.pixels(source, name)[known]
         weights, *_ = np.linalg.lstsq(layers[:, known].T, index, rcond=None)
         np.testing.assert_allclose(weights @ layers[:, known], index, atol=2e-3)
     grid, _ = made.layers(source)

@@ -6,7 +6,6 @@ expectations; each fault that its specification tells of has a test of its own.
 
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -14,17 +13,14 @@ import polars as pl
 import pytest
 import rasterio
 from pydantic import ValidationError
+from twin_maps import Made, counts, edit, make, pixels_of, same
 
-from adapters.archive import ingest
 from adapters.errors import CodebookError, ReadError, SoilmeldError
 from adapters.quantities import quantity
-from adapters.settings import Settings
 from adapters.spec import Column, SourceSpec, load_spec
-from adapters.standardise import Standard, standardise
 from adapters.twin import making
-from adapters.twin.europe import Array, Europe
+from adapters.twin.europe import Array
 from adapters.twin.grids import FLOAT_NODATA, write_ascii, write_idrisi
-from adapters.twin.world import Lattice, World
 from expectations.engine import validate
 
 SOURCES = (
@@ -39,82 +35,14 @@ SOURCES = (
 GISCO = "+proj=laea +lat_0=48 +lon_0=9 +x_0=0 +y_0=0 +a=6378388 +b=6378388 +units=m +no_defs"
 
 
-@dataclass
-class Made:
-    """The twin's files of all sources, and the standard tables made of them."""
-
-    settings: Settings
-    world: World
-    standards: dict[str, Standard]
-
-    def layers(self, source: str) -> tuple[Lattice, dict[str, Array]]:
-        return making.writer(source).layers(self.world)
-
-    def pixels(self, source: str, column: str) -> Array:
-        return _pixels(self.settings, self.standards[source], column)
-
-
-def _pixels(settings: Settings, standard: Standard, column: str) -> Array:
-    (path,) = standard.table.filter(column=column)["path"]
-    with rasterio.open(settings.data_root / path) as source:
-        values = source.read(1).astype(float)
-        if np.isfinite(source.nodata):
-            values[values == source.nodata] = np.nan
-    return values
-
-
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
-    root = tmp_path_factory.mktemp("soil")
-    settings = Settings(data_root=root / "data", truth_root=root / "truth", twin_size="tiny")
-    making.write(settings, SOURCES)
-    standards = {}
-    for source in SOURCES:
-        spec = load_spec(source)
-        standards[source] = standardise(spec, ingest(spec, settings), settings)
-    return Made(settings, World(Europe(settings.twin_seed), "tiny"), standards)
-
-
-@pytest.fixture
-def user(made: Made, tmp_path: Path) -> Callable[..., tuple[Settings, Standard]]:
-    """Standardise a user's copy of the twin's files, changed by a function."""
-
-    def standardised(
-        source: str, change: Callable[[Path], object], spec: SourceSpec | None = None
-    ) -> tuple[Settings, Standard]:
-        settings = Settings(data_root=tmp_path / "data", truth_root=tmp_path / "truth")
-        folder = settings.raw / source
-        shutil.copytree(
-            made.settings.raw / source, folder, ignore=shutil.ignore_patterns(making.ORIGIN_FILE)
-        )
-        change(folder)
-        spec = spec or load_spec(source)
-        return settings, standardise(spec, ingest(spec, settings), settings)
-
-    return standardised
-
-
-def _edit(path: Path, alter: Callable[[Array], Array], **profile: object) -> None:
-    """Rewrite a GeoTIFF with other pixels or another profile."""
-    with rasterio.open(path) as source:
-        values, said = source.read(1), source.profile
-    path.unlink()
-    with rasterio.open(path, "w", **(said | profile)) as target:
-        target.write(alter(values).astype(target.dtypes[0]), 1)
-
-
-def _same(values: Array) -> Array:
-    return values
+    return make(tmp_path_factory.mktemp("soil"), SOURCES)
 
 
 def _scaled(factor: float) -> Callable[[Array], Array]:
     """Another unit; undeclared nodata stays."""
     return lambda v: np.where(v > -1e30, v.astype(float) * factor, v)
-
-
-def _counts(standard: Standard, column: str, flag: str) -> int:
-    said = standard.flags.filter(column=column, flag=flag)["detail"]
-    return int(said.str.extract(r"^(\d+) of ").cast(pl.Int64).sum())
 
 
 def _raster_columns(source: str) -> list[str]:
@@ -148,7 +76,7 @@ def test_values_are_those_of_the_field(made: Made, source: str) -> None:
         assert known.any()
         assert not np.isfinite(pixels[~known]).any()
         lost = known & ~np.isfinite(pixels)
-        flagged = sum(_counts(main, name, flag) for flag in ("out_of_range", "texture_sum"))
+        flagged = sum(counts(main, name, flag) for flag in ("out_of_range", "texture_sum"))
         assert lost.sum() == flagged
         # Pixels are written with twelve significant bits, half a unit of which is 2.4e-4 at most.
         np.testing.assert_allclose(
@@ -241,7 +169,7 @@ def test_undeclared_nodata_is_no_value(made: Made) -> None:
 @pytest.mark.parametrize("crs", [None, "EPSG:4258"])
 def test_a_map_of_undeclared_projection_must_state_its_own(user, source: str, crs: str) -> None:
     with pytest.raises(ReadError, match="no CRS" if crs is None else "middle lies outside"):
-        user(source, lambda folder: _edit(next(folder.glob("*.tif")), _same, crs=crs))
+        user(source, lambda folder: edit(next(folder.glob("*.tif")), same, crs=crs))
 
 
 @pytest.mark.parametrize("source", ["octop", "soil_ph_europe", "soc_saturation_capacity"])
@@ -272,7 +200,7 @@ def test_octop_is_read_as_ascii_grid_too(made: Made, user) -> None:
     assert "LAEA" in standard.table["crs"][0]
     lattice, _ = made.layers("octop")
     carbon = lattice.soil(0, 30, 2003)["organic_carbon"]
-    pixels = _pixels(settings, standard, "organic_carbon")
+    pixels = pixels_of(settings, standard, "organic_carbon")
     # Percent by mass became g/kg.
     np.testing.assert_allclose(pixels[lattice.land], carbon[lattice.land], atol=0.051)
 
@@ -286,7 +214,7 @@ def test_octop_in_the_older_projection_is_refused(made: Made, user) -> None:
 def test_octop_without_a_nodata_line_is_refused(made: Made, user) -> None:
     _, standard = user("octop", lambda folder: _as_ascii(made, folder, "EPSG:3035", nodata=False))
     lattice, _ = made.layers("octop")
-    assert _counts(standard, "organic_carbon", "out_of_range") == (~lattice.land).sum()
+    assert counts(standard, "organic_carbon", "out_of_range") == (~lattice.land).sum()
     assert not validate(standard).success
 
 
@@ -315,7 +243,7 @@ def test_ph_is_read_from_idrisi_too(made: Made, user) -> None:
         assert "plane" in (folder / "ph_cacl2.rdc").read_text()
 
     settings, standard = user("soil_ph_europe", replace)
-    pixels = _pixels(settings, standard, "ph_cacl2")
+    pixels = pixels_of(settings, standard, "ph_cacl2")
     np.testing.assert_allclose(pixels, fields["ph_cacl2"], rtol=1e-6)
 
 
@@ -367,7 +295,7 @@ def test_shifted_decimals_of_zinc_are_flagged(made: Made) -> None:
     zinc = made.standards["zinc_topsoils"]
     (flag,) = zinc.flags.filter(flag="out_of_range").rows(named=True)
     assert flag["value"] > 5000
-    assert _counts(zinc, "zinc", "out_of_range") >= 1
+    assert counts(zinc, "zinc", "out_of_range") >= 1
     # A covariate: modelled, and met as pixels, never a sample's own zinc.
     assert zinc.spec.column("zinc").method == "modelled"
     assert zinc.spec.fuse.join == "raster"
@@ -382,7 +310,7 @@ def test_mercury_comes_in_micrograms(made: Made) -> None:
     pixels = made.pixels("mercury_topsoils", "mercury")
     np.testing.assert_allclose(pixels[known] * 1000, raw[known], rtol=1e-6)
     # Nodata that leaked into single pixels is refused, and no -9.999 mg/kg.
-    assert _counts(made.standards["mercury_topsoils"], "mercury", "out_of_range") >= 1
+    assert counts(made.standards["mercury_topsoils"], "mercury", "out_of_range") >= 1
     assert np.nanmin(pixels) > 0
 
 
@@ -459,7 +387,7 @@ def test_fractions_that_miss_100_are_withheld_and_none_is_scaled(made: Made) -> 
     for name, pixels in kept.items():
         np.testing.assert_array_equal(np.isfinite(pixels), lattice.land & ~off)
         np.testing.assert_allclose(pixels[lattice.land & ~off], raw[name][lattice.land & ~off])
-        assert _counts(made.standards[source], name, "texture_sum") == off.sum()
+        assert counts(made.standards[source], name, "texture_sum") == off.sum()
     sums = sum(kept.values())[lattice.land & ~off]
     assert np.abs(sums - 100).max() > 0.5  # not renormalised
 
@@ -474,9 +402,7 @@ def test_maps_of_another_layer_break_the_sum_for_good(user) -> None:
 
 def test_fractions_on_different_grids_are_refused(user) -> None:
     def crop(folder: Path) -> None:
-        with rasterio.open(folder / "Sand1.tif") as source:
-            height = source.height
-        _edit(folder / "Sand1.tif", lambda v: v[:-1], height=height - 1)
+        edit(folder / "Sand1.tif", lambda v: v[:, :-1])
 
     with pytest.raises(ReadError, match="different grids"):
         user("topsoil_physical_properties", crop)
@@ -515,7 +441,7 @@ def test_the_first_issue_of_silt_is_not_taken(user) -> None:
 def test_available_water_in_percent_breaks_the_range(user) -> None:
     _, standard = user(
         "topsoil_physical_properties",
-        lambda folder: _edit(folder / "AWC.tif", _scaled(100)),
+        lambda folder: edit(folder / "AWC.tif", _scaled(100)),
     )
     assert "available_water_capacity" in {r.column for r in validate(standard).refusals}
 
@@ -527,18 +453,18 @@ def test_slightly_negative_predictions_are_clipped_with_a_flag(made: Made) -> No
     assert np.nanmin(lime) < 0
     assert np.nanmin(made.pixels(source, "calcium_carbonate")) == 0
     standard = made.standards[source]
-    assert _counts(standard, "calcium_carbonate", "clipped") == (lime < 0).sum()
+    assert counts(standard, "calcium_carbonate", "clipped") == (lime < 0).sum()
     (flag,) = standard.flags.filter(column="calcium_carbonate").rows(named=True)
     assert flag["value"] == pytest.approx(np.nanmin(lime), rel=1e-3)
-    assert _counts(standard, "ph_h2o", "clipped") == 0
+    assert counts(standard, "ph_h2o", "clipped") == 0
 
 
 def test_predictions_far_below_zero_are_refused(user) -> None:
     _, standard = user(
         "topsoil_chemical_properties",
-        lambda folder: _edit(folder / "CaCO3.tif", lambda v: np.where(v > -1e30, v - 100, v)),
+        lambda folder: edit(folder / "CaCO3.tif", lambda v: np.where(v > -1e30, v - 100, v)),
     )
-    assert _counts(standard, "calcium_carbonate", "out_of_range") > 0
+    assert counts(standard, "calcium_carbonate", "out_of_range") > 0
     assert "calcium_carbonate" in {r.column for r in validate(standard).refusals}
 
 
@@ -613,7 +539,7 @@ def test_a_change_may_be_negative_and_is_no_content(made: Made, user) -> None:
     assert (column.quantity, column.unit) == ("organic_carbon_change", "g/kg")
     _, standard = user(
         "soc_changes_2009_18",
-        lambda folder: _edit(folder / "soc_change_2009_2018.tif", _scaled(1000)),
+        lambda folder: edit(folder / "soc_change_2009_2018.tif", _scaled(1000)),
     )
     assert not validate(standard).success
 
@@ -625,7 +551,7 @@ def test_forest_that_is_1_by_decree_is_missing(made: Made) -> None:
     assert forest.any()
     assert np.isnan(made.pixels(source, "soc_saturation_ratio")[forest]).all()
     standard = made.standards[source]
-    assert _counts(standard, "soc_saturation_ratio", "missing") == forest.sum()
+    assert counts(standard, "soc_saturation_ratio", "missing") == forest.sum()
     assert standard.table["maximum"][0] < 1
 
 
@@ -687,7 +613,7 @@ def test_no_salt_is_a_class_and_the_sea_is_none(made: Made) -> None:
 
 
 def _without_background(folder: Path) -> None:
-    _edit(folder / "saline_sodic.tif", lambda v: np.where(v == 0, 255, v))
+    edit(folder / "saline_sodic.tif", lambda v: np.where(v == 0, 255, v))
 
 
 def test_a_map_without_background_is_refused_with_the_line_to_change(user) -> None:
@@ -702,7 +628,7 @@ def test_nodata_becomes_the_background_where_the_line_says_so(user) -> None:
     said = spec.model_dump() | {"columns": [column], "folder": spec.folder}
     changed = SourceSpec.model_validate(said)
     settings, standard = user("saline_sodic_soils", _without_background, changed)
-    pixels = _pixels(settings, standard, "salt_affected_class")
+    pixels = pixels_of(settings, standard, "salt_affected_class")
     assert np.isfinite(pixels).all()
     assert (pixels == 0).any()
 
@@ -723,7 +649,7 @@ def test_a_class_that_the_codebook_lacks_is_refused(user) -> None:
     with pytest.raises(CodebookError, match="codebook compaction"):
         user(
             "compaction_susceptibility",
-            lambda folder: _edit(
+            lambda folder: edit(
                 folder / "compaction_susceptibility.tif", lambda v: np.where(v == 4, 7, v)
             ),
         )
