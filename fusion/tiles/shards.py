@@ -42,18 +42,18 @@ def unframe(data: memoryview, dtype: np.dtype, shape: tuple[int, ...], where: st
     header = _header(dtype, shape)
     size = len(header) + int(np.prod(shape)) * dtype.itemsize
     try:
-        raw = pa.Codec("zstd").decompress(data, size)
+        raw = memoryview(pa.Codec("zstd").decompress(data, size)).cast("B")
     except (OSError, pa.ArrowException) as error:
         raise FusionError(
             "a member of a shard is broken",
             file=where,
             remedy="verify the set, and write it again or copy it again",
         ) from error
-    if memoryview(raw)[: len(header)] != header:
+    if raw[: len(header)] != header:
         raise FusionError(
             f"a member of a shard is no {dtype} array of {shape}",
             file=where,
-            samples=[bytes(memoryview(raw)[10 : len(header)]).decode("latin-1").strip()],
+            samples=[bytes(raw[10 : len(header)]).decode("latin-1").strip()],
             remedy="write the set again",
         )
     return np.frombuffer(raw, dtype, offset=len(header)).reshape(shape)
