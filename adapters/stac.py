@@ -4,6 +4,7 @@ Belongs here: asking for items by collection, box and period, and naming the ite
 Never here: which assets are wanted and what their pixels mean (`acquire.py`, `scenes/`).
 """
 
+import contextlib
 import datetime
 import json
 import warnings
@@ -76,13 +77,24 @@ def collections(catalogue: str) -> list[str]:
     from pystac_client.exceptions import APIError
 
     try:
-        return sorted(collection.id for collection in _client(catalogue).get_collections())
+        with _static_allowed():
+            return sorted(collection.id for collection in _client(catalogue).get_collections())
     except (APIError, STACError, requests.RequestException, KeyError, OSError) as error:
         raise ArchiveError(
             f"the catalogue does not answer as a STAC catalogue does: {error}",
             where=catalogue,
             remedy="open the address in a browser; correct it where it is written down",
         ) from error
+
+
+@contextlib.contextmanager
+def _static_allowed() -> Iterator[None]:
+    """A static catalogue conforms to no class of the API; here that is no fault."""
+    from pystac_client.warnings import PystacClientWarning
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", PystacClientWarning)
+        yield
 
 
 def _client(catalogue: str) -> "pystac_client.Client":
@@ -104,11 +116,8 @@ def _asked(
 ) -> Iterator["pystac.Item"]:
     import pystac
     from pystac_client import ConformanceClasses
-    from pystac_client.warnings import PystacClientWarning
 
-    with warnings.catch_warnings():
-        # A static catalogue conforms to no class of the API; here that is no fault.
-        warnings.simplefilter("ignore", PystacClientWarning)
+    with _static_allowed():
         client = _client(catalogue)
         if client.conforms_to(ConformanceClasses.ITEM_SEARCH):
             found = client.search(

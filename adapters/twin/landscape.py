@@ -170,7 +170,7 @@ class Landscape:
         spectra = np.array([SPECTRA[end] for end in _ENDS])
         seen = np.einsum("eb,ehw->bhw", spectra, whole)
         down, across = self.gradient
-        # Sun in the south-east at mid-morning; half of the relief's shading is left after correction.
+        # Sun in the south-east at mid-morning; half of the shading is left after correction.
         light = (1.0 + 0.5 * (down * 0.6 + across * -0.45)).clip(0.5, 1.4)
         grain = 1.0 + 0.015 * self.stream(f"grain {day}").normal(size=seen.shape)
         return np.maximum(seen * light * grain, 0.001)
@@ -190,8 +190,8 @@ class Landscape:
         ).clip(0)
         surfaces["plants"] = np.where(self.cover == WATER, 0.0, share)
         whole = sum(power[n][:, None, None] * np.asarray(s, float) for n, s in surfaces.items())
-        # Slopes that face the sensor, in the west on ascending and in the east on descending passes,
-        # are brighter; roughly what is left after terrain correction.
+        # Slopes that face the sensor, in the west on ascending and in the east on descending
+        # passes, are brighter; roughly what is left after terrain correction.
         facing = self.gradient[1] * (1.0 if ascending else -1.0)
         draw = self.stream(f"speckle {day} {ascending}")
         speckle = draw.gamma(_LOOKS, 1.0 / _LOOKS, whole.shape)

@@ -1,7 +1,7 @@
-"""What satellites and map makers publish of the synthetic Europe: COGs and a static STAC catalogue.
+"""What satellites and map makers publish of the synthetic Europe: COGs and a static catalogue.
 
-Belongs here: which scenes there are of which place, what each gets wrong or leaves out, their files,
-their items, and the truth they were made from.
+Belongs here: which scenes there are of which place, what each gets wrong or leaves out, their
+files, their STAC items, and the truth they were made from.
 Never here: what stands where (`landscape.py`), or how scenes are read (`adapters/scenes/`).
 
 Layouts are those of published collections: one file a band, Sentinel-2 as digital numbers with the
@@ -403,7 +403,7 @@ def _dynamic_world(place: Place, here: Landscape, folder: Path, wanted: bool) ->
 
 
 def _photograph(place: Place, here: Landscape, folder: Path, wanted: bool) -> _Item:
-    """Red, green and blue at 1 m, of the ROI and 60 m around it; a summer earlier, without clouds."""
+    """Red, green and blue at 1 m, of the ROI and 60 m around it; a summer earlier, no clouds."""
     margin = 6
     first = (land.SIZE - ROI_M // 10) // 2 - margin
     part = slice(first, land.SIZE - first)

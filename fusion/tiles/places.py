@@ -1,0 +1,170 @@
+"""Which places tiles are made of.
+
+Belongs here: places of soil samples, and a grid of places that holds each kind of land in equal
+parts.
+Never here: scenes.
+"""
+
+import datetime
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from adapters.errors import FusionError
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from adapters.scenes.scene import Scene
+
+FIRST_YEAR = 2018
+"""Sentinel-2's surface reflectance is there for all of Europe from here on."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """One place to make a tile of.
+
+    Attributes:
+        id: Becomes the tile's.
+        longitude: EPSG:4326.
+        latitude: EPSG:4326.
+        date: Day that scenes are looked for around.
+        sample_id: The soil sample it is the place of.
+        extra: Handed on to the tile.
+    """
+
+    id: str
+    longitude: float
+    latitude: float
+    date: datetime.date
+    sample_id: str | None = None
+    extra: Mapping[str, object] = field(default_factory=dict)
+
+
+def season_of(date: datetime.date) -> datetime.date:
+    """The day itself, or the same day of FIRST_YEAR where it was before Sentinel-2."""
+    if date.year >= FIRST_YEAR:
+        return date
+    # The 29th of February has no counterpart in every year.
+    return datetime.date(FIRST_YEAR, 1, 1) + datetime.timedelta(
+        days=min(date.timetuple().tm_yday, 365) - 1
+    )
+
+
+def of_samples(samples: "pl.DataFrame") -> list[Place]:
+    """One place a site of soil samples: that of its latest visit, from its shallowest layer.
+
+    Args:
+        samples: `sample_id, site, longitude, latitude, depth_top, date_start`, such as
+            `samples.parquet` of a fused group; rows without a date or position are left out.
+    """
+    import polars as pl
+
+    latest = (
+        samples.drop_nulls(["longitude", "latitude", "date_start"])
+        .sort(
+            ["site", "date_start", "depth_top", "sample_id"], descending=[False, True, False, False]
+        )
+        .unique("site", keep="first", maintain_order=True)
+    )
+    return [
+        Place(
+            id=row["sample_id"],
+            longitude=row["longitude"],
+            latitude=row["latitude"],
+            date=season_of(row["date_start"]),
+            sample_id=row["sample_id"],
+            extra={"site": row["site"], "sampled": row["date_start"].isoformat()},
+        )
+        for row in latest.select(
+            "sample_id", "site", "longitude", "latitude", pl.col("date_start").cast(pl.Date)
+        ).iter_rows(named=True)
+    ]
+
+
+def balanced(
+    longitude: ArrayLike,
+    latitude: ArrayLike,
+    kinds: Sequence[str],
+    per_kind: int,
+    apart_m: float = 2_560.0,
+    seed: int = 0,
+) -> np.ndarray:
+    """Choose as many places of each kind (biome, land cover) as there are, up to a number.
+
+    Kinds take turns, the rarest first, so that a place of a rare kind is not lost to a neighbour of
+    a common one. No two chosen places are nearer than `apart_m`, so that squares do not overlap.
+
+    Args:
+        longitude: (n,) of the candidates, EPSG:4326.
+        latitude: (n,).
+        kinds: (n,) kind of each.
+        per_kind: How many of each kind at most.
+        apart_m: Least distance on the sphere.
+        seed: Of the order in which candidates of a kind are tried.
+
+    Returns:
+        Indices of the chosen ones, ascending.
+    """
+    from fusion.sphere import chord, unit_vectors
+
+    points = unit_vectors(np.asarray(longitude, float), np.asarray(latitude, float))
+    named = np.asarray(kinds)
+    if len(points) != len(named):
+        raise FusionError(
+            "places and kinds are not of one number",
+            samples=[len(points), len(named)],
+            remedy="give each place its kind",
+        )
+    names, counts = np.unique(named, return_counts=True)
+    draw = np.random.default_rng(seed)
+    queues = {
+        str(name): draw.permutation(np.flatnonzero(named == name)).tolist()
+        for name in names[np.argsort(counts, kind="stable")]
+    }
+    nearest = chord(apart_m)
+    chosen: list[int] = []
+    for _ in range(per_kind):
+        for queue in queues.values():
+            while queue:
+                one = queue.pop()
+                away = np.linalg.norm(points[chosen] - points[one], axis=1) if chosen else [np.inf]
+                if np.min(away) >= nearest:
+                    chosen.append(one)
+                    break
+    return np.sort(np.array(chosen, dtype=int))
+
+
+def world_grid(step_deg: float, box: tuple[float, float, float, float]) -> np.ndarray:
+    """(n, 2) longitude and latitude of an even grid: columns are the wider, the nearer the pole.
+
+    Args:
+        step_deg: Distance of rows, and of columns at the equator.
+        box: West, south, east, north in degrees.
+    """
+    west, south, east, north = box
+    rows = []
+    for latitude in np.arange(south + step_deg / 2, north, step_deg):
+        step = step_deg / np.cos(np.radians(latitude))
+        along = np.arange(west + step / 2, east, step)
+        rows.append(np.column_stack([along, np.full(len(along), latitude)]))
+    return np.concatenate(rows)
+
+
+def covered(places: Sequence[Place], scenes: "Sequence[Scene]") -> list[Place]:
+    """Places that lie in a Sentinel-2 scene."""
+    boxes = np.array([s.bbox for s in scenes if s.modality == "sentinel2"]).reshape(-1, 4)
+    return [
+        place
+        for place in places
+        if (
+            (boxes[:, 0] <= place.longitude)
+            & (boxes[:, 1] <= place.latitude)
+            & (boxes[:, 2] >= place.longitude)
+            & (boxes[:, 3] >= place.latitude)
+        ).any()
+    ]
