@@ -53,6 +53,22 @@ def hide(
     return present & (chances < ratios)
 
 
+def visible_patches(patches: int, keep: int, seed: int, draws: np.ndarray) -> np.ndarray:
+    """Choose the patches of a tile that an encoder sees, as many in every draw.
+
+    Args:
+        patches: Patches of a tile.
+        keep: How many are seen.
+        seed: Of the masks.
+        draws: (B,) number of each draw.
+
+    Returns:
+        (B, patches) bool.
+    """
+    chances = uniform(seed, draws, patches)
+    return chances.argsort(axis=1, kind="stable").argsort(axis=1, kind="stable") < keep
+
+
 def order(samples: int, seed: int, draws: np.ndarray) -> np.ndarray:
     """The sample of each draw: every pass is a permutation of its own, passes follow each other.
 

@@ -3,13 +3,58 @@
 Belongs here: one line for each dataset, model and loss. Never here: their code.
 """
 
-from torch import nn
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any, Protocol
 
-from models.losses import heteroscedastic
+import numpy as np
+from torch import Tensor, nn
+
+from adapters.errors import TrainingError
+from models.geomeld_fm import GeoMeldConfig, GeoMeldFM, Modality, TileBatch, TilePrediction
+from models.geomeld_losses import geomeld, reconstruction
+from models.losses import Terms, heteroscedastic
 from models.soilformer import SoilFormer, SoilFormerConfig
 from training.calibrate import calibrate_intervals
-from training.data import Matrix, Schema, load
-from training.recipe import SoilFormerModel
+from training.data import Schema, load
+from training.recipe import (
+    GeoMeldLoss,
+    GeoMeldModel,
+    HeteroscedasticLoss,
+    SoilFormerModel,
+    TilesDataset,
+)
+from training.tile_schema import TileSchema
+
+
+class Dataset(Protocol):
+    """What the loop asks of a dataset."""
+
+    @property
+    def described(self) -> dict[str, Any]:
+        """What a run records of its data: origin, version, licences."""
+        ...
+
+    @property
+    def schema(self) -> Any:  # noqa: ANN401 (its model's part reads it)
+        """What inference needs to know of the data; a pydantic model."""
+        ...
+
+    def rows(self, split: str) -> np.ndarray:
+        """Row numbers of a split."""
+        ...
+
+    def draw(self, rows: np.ndarray, draws: np.ndarray, seed: int) -> Any:  # noqa: ANN401
+        """The batch of these rows with the masks of these draws: tensors in dicts and lists."""
+        ...
+
+
+def tiles(folder: Path, part: TilesDataset) -> Dataset:
+    """A tile set; what reads tiles is not loaded for a matrix."""
+    from training.tiles import load
+
+    return load(folder, part)
 
 
 def soilformer(part: SoilFormerModel, schema: Schema) -> nn.Module:
@@ -23,14 +68,85 @@ def soilformer(part: SoilFormerModel, schema: Schema) -> nn.Module:
     )
 
 
-DATASETS = {"matrix": load}
-"""(folder, dataset part) -> a dataset: `fingerprint`, `group`, `described`, `schema`,
-`rows(split)`, `draw(rows, draws, seed)`."""
-MODELS = {"soilformer": soilformer}
-"""(model part, schema) -> module that maps a batch to a prediction."""
-LOSSES = {"heteroscedastic": heteroscedastic}
-"""(prediction, batch) -> {term: (sum, count)}."""
-CALIBRATIONS = {"heteroscedastic": calibrate_intervals}
-"""(model, dataset, seed) -> what turns predicted uncertainty into intervals; kept in the export."""
+def geomeld_fm(part: GeoMeldModel, schema: TileSchema) -> nn.Module:
+    """GeoMeld-FM of the recipe's size with the bands and codes of the data.
 
-Dataset = Matrix
+    Raises:
+        TrainingError: The tiles lack a modality that the recipe names, or captions.
+    """
+    known = [modality.id for modality in schema.modalities]
+    if absent := [name for name in (*part.inputs, *part.targets) if name not in known]:
+        raise TrainingError(
+            "the tiles lack modalities of the recipe",
+            samples=absent,
+            remedy=f"choose among {', '.join(known)}",
+        )
+    if part.contrast_width and not schema.caption_width:
+        raise TrainingError(
+            "the recipe contrasts captions and the tiles have none",
+            remedy="caption the tiles, or set model.contrast_width to 0",
+        )
+
+    def modalities(names: tuple[str, ...]) -> tuple[Modality, ...]:
+        found = (schema.modality(name) for name in names)
+        return tuple(Modality(m.id, m.kind, m.channels, m.size or 0) for m in found)
+
+    return GeoMeldFM(
+        GeoMeldConfig(
+            patch=schema.patch,
+            inputs=modalities(part.inputs),
+            targets=modalities(part.targets),
+            caption_width=schema.caption_width,
+            **part.model_dump(exclude={"name", "inputs", "targets", "teacher_momentum"}),
+        )
+    )
+
+
+def teach(model: GeoMeldFM, part: GeoMeldModel, done: float) -> None:
+    """Let the teacher follow, the slower the more of the run is done."""
+    model.follow(part.teacher_momentum + (1 - part.teacher_momentum) * done)
+
+
+def heteroscedastic_loss(_: HeteroscedasticLoss) -> Callable[..., Terms]:
+    """The loss; the recipe has nothing to say of it."""
+    return heteroscedastic
+
+
+def geomeld_loss(part: GeoMeldLoss) -> Callable[..., Terms]:
+    """The loss with the recipe's weights."""
+    return partial(geomeld, **part.model_dump(exclude={"name"}))
+
+
+def watch_geomeld(
+    part: GeoMeldLoss, prediction: TilePrediction, batch: TileBatch
+) -> tuple[Terms, dict[str, Tensor]]:
+    """Losses without their weights, the weights, and the features of encoder and teacher."""
+    raw = reconstruction(prediction, batch, part.patch_normalised)
+    notes = {f"{name}_unweighted": pair for name, pair in raw.items()}
+    one = prediction["pooled"].new_ones(())
+    for name, s in prediction["log_variance"].items():
+        notes[f"{name}_weight"] = ((-s).exp(), one)
+    features = {"features": prediction["pooled"]}
+    if prediction["teacher"] is not None:
+        features["teacher"] = prediction["teacher"].mean(1)
+    if prediction["temperature"] is not None:
+        notes["temperature"] = (prediction["temperature"], one)
+    return notes, features
+
+
+DATASETS: dict[str, Callable[..., Dataset]] = {"matrix": load, "tiles": tiles}
+"""(folder, dataset part) -> dataset."""
+MODELS: dict[str, Callable[..., nn.Module]] = {"soilformer": soilformer, "geomeld_fm": geomeld_fm}
+"""(model part, schema) -> module that maps a batch to a prediction."""
+AFTER_STEP: dict[str, Callable[..., None]] = {"geomeld_fm": teach}
+"""(model, model part, share of the run done): what a model does after a step of the optimiser."""
+LOSSES: dict[str, Callable[..., Callable[..., Terms]]] = {
+    "heteroscedastic": heteroscedastic_loss,
+    "geomeld": geomeld_loss,
+}
+"""loss part -> (prediction, batch) -> {term: (sum, count)}."""
+WATCHES: dict[str, Callable[..., tuple[Terms, dict[str, Tensor]]]] = {"geomeld": watch_geomeld}
+"""(loss part, prediction, batch) -> what is reported besides the loss: sums and counts by name,
+and (rows, width) features by name, whose spread is measured and may be limited."""
+CALIBRATIONS: dict[str, Callable[..., Any]] = {"heteroscedastic": calibrate_intervals}
+"""(model, dataset, seed) -> what turns predicted uncertainty into intervals; kept in the export."""

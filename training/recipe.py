@@ -9,7 +9,7 @@ in `training/parts.py`.
 
 import hashlib
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -36,6 +36,20 @@ class MatrixDataset(_Part):
     )
 
 
+class TilesDataset(_Part):
+    """A tile set."""
+
+    name: Literal["tiles"] = "tiles"
+    patch: int = Field(16, ge=8, multiple_of=8, description="Edge of a patch in pixels at 10 m.")
+    mask: float = Field(0.6, gt=0, lt=1, description="Share of patches hidden from the encoder.")
+    band_drop: float = Field(
+        0.0, ge=0, lt=1, description="Chance of each input band to be kept from the encoder."
+    )
+    captions: Literal["own", "shuffled", "none"] = Field(
+        "own", description="Each tile's own caption, another tile's (a control), or no captions."
+    )
+
+
 class SoilFormerModel(_Part):
     """Size of a `models.soilformer.SoilFormer`; its columns come from the data."""
 
@@ -52,10 +66,53 @@ class SoilFormerModel(_Part):
     init_std: float = Field(0.02, gt=0)
 
 
+class GeoMeldModel(_Part):
+    """A `models.geomeld_fm.GeoMeldFM`; bands and codes come from the data.
+
+    The published ablation is made with its switches: one target (S2 alone), all targets (+MP),
+    `predictor_width` (+JEPA) and `contrast_width` (+ITC) above zero.
+    """
+
+    name: Literal["geomeld_fm"] = "geomeld_fm"
+    size: Literal["atto", "femto", "pico", "nano", "tiny", "base"]
+    inputs: tuple[str, ...] = Field(("sentinel2",), min_length=1)
+    targets: tuple[str, ...] = Field(min_length=1)
+    decoder_width: int = Field(512, ge=8)
+    decoder_blocks: int = Field(1, ge=1)
+    predictor_width: int = Field(256, ge=0, description="0: no JEPA, and no teacher.")
+    predictor_blocks: int = Field(2, ge=1)
+    contrast_width: int = Field(256, ge=0, description="0: captions are not used.")
+    teacher_momentum: float = Field(
+        0.996, ge=0, le=1, description="At the start; it rises to 1 linearly (arXiv 2301.08243)."
+    )
+
+
 class HeteroscedasticLoss(_Part):
     """Masked reconstruction weighted by the predicted uncertainty."""
 
     name: Literal["heteroscedastic"] = "heteroscedastic"
+
+
+class GeoMeldLoss(_Part):
+    """Masked reconstruction of all targets, forecast of the teacher, and caption contrast."""
+
+    name: Literal["geomeld"] = "geomeld"
+    patch_normalised: tuple[str, ...] = Field(
+        ("sentinel2",), description="Maps whose target is standardised within each patch."
+    )
+    jepa_weight: float = Field(1.0, gt=0)
+    contrast_weight: float = Field(1.0, gt=0)
+
+
+class Limits(_Part):
+    """Below which features have collapsed; judged at each validation."""
+
+    least_deviation: float = Field(
+        ge=0, le=1, description="Of unit features: 0 all alike, 1 evenly spread."
+    )
+    least_rank: float = Field(ge=0, description="Effective rank of the features (RankMe).")
+    from_epoch: float = Field(ge=0, description="Passes before the first judgement.")
+    action: Literal["warn", "stop"]
 
 
 class Optimiser(_Part):
@@ -68,6 +125,7 @@ class Optimiser(_Part):
     betas: tuple[float, float] = (0.9, 0.999)
     epsilon: float = Field(1e-8, gt=0)
     weight_decay: float = Field(0.02, ge=0)
+    decay_vectors: bool = Field(True, description="Do biases, norms and single numbers decay too?")
     gradient_clip: float = Field(1.0, gt=0)
 
 
@@ -83,9 +141,9 @@ class Recipe(_Part):
 
     name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
     description: str
-    dataset: MatrixDataset
-    model: SoilFormerModel
-    loss: HeteroscedasticLoss
+    dataset: Annotated[MatrixDataset | TilesDataset, Field(discriminator="name")]
+    model: Annotated[SoilFormerModel | GeoMeldModel, Field(discriminator="name")]
+    loss: Annotated[HeteroscedasticLoss | GeoMeldLoss, Field(discriminator="name")]
     optimiser: Optimiser
     deepspeed: DeepSpeed
     epochs: float = Field(gt=0, description="Passes over the training split.")
@@ -94,6 +152,7 @@ class Recipe(_Part):
         gt=0, description="Passes between checkpoints; the validation loss is measured at each."
     )
     keep: int = Field(ge=1, description="Checkpoints kept.")
+    limits: Limits | None = Field(None, description="When a model's features count as collapsed.")
     seed: int = Field(ge=0, description="Of initial weights, order of samples and dropout.")
     mask_seed: int = Field(ge=0, description="Of the masks.")
 

@@ -11,25 +11,38 @@ from pathlib import Path
 from adapters.errors import TrainingError
 from training.recipe import Recipe
 
-DATA_FILES = ("matrix.parquet", "dictionary.json", "splits.parquet")
+DATA_FILES = {
+    "matrix": ("matrix.parquet", "dictionary.json", "splits.parquet"),
+    # The index of a tile set holds the checksum of every shard, and the splits.
+    "tiles": ("index.parquet", "set.json"),
+}
+"""Files that identify the data of each kind of dataset."""
+_GROUP = {"matrix": ("dictionary.json", "group"), "tiles": ("set.json", "origin")}
 _ROOT = Path(__file__).parent.parent
 _CODE = (
     "models/*.py",
     *(f"training/{name}.py" for name in ("calibrate", "data", "masks", "parts", "recipe", "train")),
+    *(f"training/{name}.py" for name in ("text", "tiles", "tile_schema")),
 )
 
 
-def fingerprint(folder: Path) -> str:
-    """sha256 over the files of a fused version that training uses.
+def fingerprint(folder: Path, kind: str = "matrix") -> str:
+    """sha256 over the files of a data version that training uses.
+
+    Args:
+        folder: Folder of the version.
+        kind: Name of the dataset in recipes.
 
     Raises:
-        TrainingError: One of them is missing.
+        TrainingError: One of the files is missing.
     """
     digest = hashlib.sha256()
-    for name in DATA_FILES:
+    for name in DATA_FILES[kind]:
         if not (folder / name).is_file():
             raise TrainingError(
-                "not a fused matrix", file=str(folder / name), remedy="build the matrix first"
+                f"this is no data version of the kind {kind!r}",
+                file=str(folder / name),
+                remedy="build it first, and give the folder of one version",
             )
         with (folder / name).open("rb") as file:
             digest.update(hashlib.file_digest(file, "sha256").digest())
@@ -50,8 +63,9 @@ def run_folder(recipe: Recipe, data: Path, out: Path) -> Path:
 
     The same three give the same folder, so that a run started again continues or is found finished.
     """
-    identity = "\n".join((recipe.digest, fingerprint(data), code_version()))
-    group = json.loads((data / "dictionary.json").read_text(encoding="utf-8"))["group"]
+    identity = "\n".join((recipe.digest, fingerprint(data, recipe.dataset.name), code_version()))
+    file, key = _GROUP[recipe.dataset.name]
+    group = json.loads((data / file).read_text(encoding="utf-8"))[key]
     run = hashlib.sha256(identity.encode()).hexdigest()[:16]
     return out / f"{recipe.name}-{group}" / run
 

@@ -29,7 +29,8 @@ from torch import Tensor, nn
 from adapters.errors import TrainingError
 from training import checkpoints
 from training.masks import order
-from training.parts import CALIBRATIONS, DATASETS, LOSSES, MODELS, Dataset
+from training.monitors import below, spread_of_all
+from training.parts import AFTER_STEP, CALIBRATIONS, DATASETS, LOSSES, MODELS, WATCHES, Dataset
 from training.recipe import Optimiser, Recipe, load_recipe
 from training.runs import code_version, is_finished, run_folder, write_atomically, write_json
 
@@ -134,7 +135,7 @@ def _train(recipe: Recipe, data: Path, run: Path, pipes) -> None:  # noqa: ANN00
         _cut_metrics(run / "metrics.jsonl", seen)
         if pipes is not None:
             pipes.log.info(f"{run.name}: {seen} of {total} samples seen before")
-    loss_of = LOSSES[recipe.loss.name]
+    loss_of = LOSSES[recipe.loss.name](recipe.loss)
     local = recipe.batch // processes
     metrics: dict[str, dict[str, float]] = {}
     while seen < total:
@@ -145,11 +146,13 @@ def _train(recipe: Recipe, data: Path, run: Path, pipes) -> None:  # noqa: ANN00
             group["lr"] = learning_rate(recipe.optimiser, seen / len(training), recipe.epochs)
         torch.manual_seed(recipe.seed + 1_000_003 * (seen + rank))  # dropout
         engine.train()
-        loss, values = _global(loss_of(engine(batch), batch), processes)
+        prediction = engine(batch)
+        loss, values = _global(loss_of(prediction, batch), processes)
         engine.backward(loss)
         engine.step()
         seen += recipe.batch
         step = seen // recipe.batch
+        _after_step(engine, recipe, seen / total)
         if not math.isfinite(values["loss"]):
             raise TrainingError(
                 f"the loss is {values['loss']} after {seen} samples",
@@ -157,11 +160,20 @@ def _train(recipe: Recipe, data: Path, run: Path, pipes) -> None:  # noqa: ANN00
                 remedy="lower the recipe's learning rate, or look for absurd values in the matrix",
             )
         if step % line_steps == 0 or seen == total:
-            metrics["train"] = values
+            notes, features = _watched(recipe, prediction, batch)
+            metrics["train"] = values | _means(notes) | spread_of_all(features)
+            values = metrics["train"]
             _report(run, seen, len(training), "train", values, pipes)
         if step % checkpoint_steps == 0 or seen == total:
             metrics["validation"] = _validate(engine, dataset, recipe, loss_of)
+            collapsed = _collapsed(recipe, metrics["validation"], seen / len(training))
             _report(run, seen, len(training), "validation", metrics["validation"], pipes)
+            if collapsed and recipe.limits.action == "stop":
+                raise TrainingError(
+                    f"the features have collapsed after {seen} samples: {collapsed}",
+                    file=str(run / "metrics.jsonl"),
+                    remedy="lower the learning rate or the weight of the JEPA term in the recipe",
+                )
             described = _described(recipe, dataset, seen, processes, metrics)
             checkpoints.save(engine, run, seen, described, recipe.keep)
     if rank == 0:
@@ -201,11 +213,10 @@ def _engine(recipe: Recipe, dataset: Dataset, run: Path):  # noqa: ANN202
     torch.manual_seed(recipe.seed)
     model = MODELS[recipe.model.name](recipe.model, dataset.schema)
     optimiser = torch.optim.AdamW(
-        model.parameters(),
+        _groups(model, recipe.optimiser),
         lr=recipe.optimiser.learning_rate,
         betas=recipe.optimiser.betas,
         eps=recipe.optimiser.epsilon,
-        weight_decay=recipe.optimiser.weight_decay,
     )
     engine, *_ = deepspeed.initialize(
         model=model,
@@ -235,6 +246,46 @@ def _engine(recipe: Recipe, dataset: Dataset, run: Path):  # noqa: ANN202
     return engine, checkpoints.meta(newest)["samples"]
 
 
+def _groups(model: nn.Module, optimiser: Optimiser) -> list[dict]:
+    """Weights by how they decay."""
+    weights = list(model.parameters())
+    if optimiser.decay_vectors:
+        return [{"params": weights, "weight_decay": optimiser.weight_decay}]
+    return [
+        {"params": [w for w in weights if w.ndim > 1], "weight_decay": optimiser.weight_decay},
+        {"params": [w for w in weights if w.ndim <= 1], "weight_decay": 0.0},
+    ]
+
+
+def _after_step(engine, recipe: Recipe, done: float) -> None:  # noqa: ANN001
+    """What the model does once its weights have moved; under ZeRO-3 they are brought together."""
+    import deepspeed
+
+    if recipe.model.name not in AFTER_STEP:
+        return
+    weights = list(engine.module.parameters())
+    with deepspeed.zero.GatheredParameters(weights, enabled=recipe.deepspeed.zero_stage == 3):
+        AFTER_STEP[recipe.model.name](engine.module, recipe.model, done)
+
+
+def _watched(recipe: Recipe, prediction, batch: dict):  # noqa: ANN001, ANN202
+    """Sums and counts, and features, that are reported besides the loss."""
+    if recipe.loss.name not in WATCHES:
+        return {}, {}
+    with torch.no_grad():
+        return WATCHES[recipe.loss.name](recipe.loss, prediction, batch)
+
+
+def _means(terms: dict[str, tuple[Tensor, Tensor]]) -> dict[str, float]:
+    """Means over all processes."""
+    means = {}
+    for name, (total, count) in terms.items():
+        pair = torch.stack([total.detach().double(), count.double()])
+        dist.all_reduce(pair)
+        means[name] = (pair[0] / pair[1].clamp(min=1)).item()
+    return means
+
+
 def _global(terms: dict[str, tuple[Tensor, Tensor]], processes: int):  # noqa: ANN202
     """The loss to differentiate here, and its values over all processes.
 
@@ -260,27 +311,43 @@ def _validate(engine, dataset: Dataset, recipe: Recipe, loss_of) -> dict[str, fl
     rows = dataset.rows("validation")
     engine.eval()
     totals: dict[str, Tensor] = {}
+    terms: dict[str, tuple[Tensor, Tensor]] = {}
+    features: dict[str, list[Tensor]] = {}
     for start in range(0, len(rows), 4 * recipe.batch):
         draws = np.arange(start, min(start + 4 * recipe.batch, len(rows)))
         mine = np.array_split(draws, processes)[rank]
         # ZeRO-3 gathers weights in forward: a process without a row must take part all the same.
         taken = mine if len(mine) else draws[:1]
         batch = _to(dataset.draw(rows[taken], taken, recipe.mask_seed + 1), engine.device)
-        for name, (total, count) in loss_of(engine(batch), batch).items():
+        batch["stand_in"] = torch.tensor(not len(mine), device=engine.device)
+        prediction = engine(batch)
+        terms = loss_of(prediction, batch)
+        notes, found = _watched(recipe, prediction, batch)
+        for name, (total, count) in (terms | notes).items():
             pair = torch.stack([total.double(), count.double()]) * bool(len(mine))
             totals[name] = totals.get(name, torch.zeros_like(pair)) + pair
-    means = {}
-    for name, pair in totals.items():
-        dist.all_reduce(pair)
-        means[name] = (pair[0] / pair[1].clamp(min=1)).item()
-    return {"loss": sum(means.values()), **means}
+        for name, part in found.items():
+            features.setdefault(name, []).append(part[: len(mine)])
+    means = _means({name: (pair[0], pair[1]) for name, pair in totals.items()})
+    loss = sum(means[name] for name in terms)
+    return {"loss": loss, **means, **spread_of_all({k: torch.cat(v) for k, v in features.items()})}
 
 
-def _to(batch: dict, device: torch.device) -> dict:
-    return {
-        name: [one.to(device) for one in part] if isinstance(part, list) else part.to(device)
-        for name, part in batch.items()
-    }
+def _collapsed(recipe: Recipe, values: dict, epoch: float) -> str:
+    """What is below the recipe's limits; noted in `values` as a warning."""
+    if recipe.limits is None or epoch < recipe.limits.from_epoch:
+        return ""
+    found = "; ".join(below(values, recipe.limits))
+    if found:
+        values["warning"] = found
+    return found
+
+
+def _to(batch, device: torch.device):  # noqa: ANN001, ANN202
+    """Tensors in lists and dicts, moved."""
+    if isinstance(batch, dict):
+        return {name: _to(part, device) for name, part in batch.items()}
+    return [_to(part, device) for part in batch] if isinstance(batch, list) else batch.to(device)
 
 
 def _cut_metrics(path: Path, seen: int) -> None:
@@ -300,6 +367,8 @@ def _report(run: Path, seen: int, epoch: int, split: str, values: dict, pipes) -
     if pipes is not None:
         pipes.report_custom_message(line)
         pipes.log.info(f"{split} loss {values['loss']:.4f} after {seen / epoch:.2f} epochs")
+        if "warning" in values:
+            pipes.log.warning(values["warning"])
 
 
 def _described(recipe: Recipe, dataset: Dataset, seen: int, processes: int, metrics: dict) -> dict:
@@ -331,19 +400,19 @@ def _export(recipe: Recipe, dataset: Dataset, run: Path) -> None:
     weights = {name: value.contiguous().clone() for name, value in state.items()}
     model: nn.Module = MODELS[recipe.model.name](recipe.model, dataset.schema)
     model.load_state_dict(weights)
-    calibration = CALIBRATIONS[recipe.loss.name](model.eval(), dataset, recipe.mask_seed + 2)
+    exported = {
+        "origin": described["origin"],
+        "model": recipe.model.model_dump(mode="json"),
+        "schema": dataset.schema.model_dump(mode="json"),
+    }
+    if recipe.loss.name in CALIBRATIONS:
+        calibrate = CALIBRATIONS[recipe.loss.name]
+        calibration = calibrate(model.eval(), dataset, recipe.mask_seed + 2)
+        exported["calibration"] = calibration.model_dump(mode="json")
     write_atomically(
         run / "model.safetensors", save(weights, metadata={"origin": described["origin"]})
     )
-    write_json(
-        run / "model.json",
-        {
-            "origin": described["origin"],
-            "model": recipe.model.model_dump(mode="json"),
-            "schema": dataset.schema.model_dump(mode="json"),
-            "calibration": calibration.model_dump(mode="json"),
-        },
-    )
+    write_json(run / "model.json", exported)
     write_atomically(run / "loss.png", _plot(run))
     write_json(run / "meta.json", described)
 
@@ -358,7 +427,7 @@ def _plot(run: Path) -> bytes:
     for split, style in (("train", "-"), ("validation", "o-")):
         points = [(line["epoch"], line["loss"]) for line in lines if line["split"] == split]
         axes.plot(*zip(*points, strict=True), style, label=split)
-    axes.set(xlabel="epochs", ylabel="loss (negative log-likelihood)", title=run.parent.name)
+    axes.set(xlabel="epochs", ylabel="loss", title=run.parent.name)
     axes.legend()
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=100, metadata={"Software": None})
