@@ -33,6 +33,7 @@ from adapters.units import Conversion
 from expectations import baselines, slips
 from expectations.derive import DOUBTS, expectations_for
 from expectations.drift import compared
+from expectations.editions import against_last
 from expectations.engine import run
 
 WIDE = 200
@@ -469,7 +470,7 @@ def _told(
     """Column (None: the whole table) -> what flags and the last version say of it."""
     told, was = dict(flagged), sample.standards[standard.spec.id]
     root = sample.settings.data_root
-    for column, said in slips.against_last(standard, was.table, root, root).items():
+    for column, said in against_last(standard, was.table, root, root).items():
         if column not in told or told[column].verdict != "refused":
             told[column] = Cell("refused", said)
     return told

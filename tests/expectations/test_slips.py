@@ -16,9 +16,11 @@ from adapters.spec import Depth, Space
 from adapters.units import conversion
 from expectations import slips
 from expectations.baselines import baseline
+from expectations.editions import against_last, exchanged, rescaled, unrelated
 from expectations.engine import validate
 from expectations.gate import RefusedError
-from expectations.slips import Distribution, exchanged, likely_slip, rescaled, unrelated
+from expectations.readings import readings
+from expectations.slips import Distribution, likely_slip
 
 RANDOM = np.random.default_rng(7)
 CARBON = np.exp(RANDOM.normal(3, 0.6, 400))  # g/kg
@@ -71,17 +73,17 @@ def test_mg_read_as_g_is_named(tmp_path):
 
 def test_oxide_and_organic_matter_are_hypotheses_with_the_factor_of_their_chemistry(tmp_path):
     made, record = standard(tmp_path, "mg/kg", "mass", "total_phosphorus")
-    known = {s.words: s.apply(np.array([100.0]))[0] for s in slips.slips(made, record)}
+    known = {s.words: s.apply(np.array([100.0]))[0] for s in readings(made, record)}
     # Molar masses: 2 x 30.974 of 141.943 g/mol.
     assert known["mg/kg as P2O5"] == pytest.approx(43.64, abs=0.01)
     made, record = standard(tmp_path, "g/kg", "mass", "organic_carbon")
-    known = {s.words: s.apply(np.array([172.4]))[0] for s in slips.slips(made, record)}
+    known = {s.words: s.apply(np.array([172.4]))[0] for s in readings(made, record)}
     assert known["organic matter instead of organic carbon content"] == pytest.approx(100)
 
 
 def test_divalent_potassium_is_a_hypothesis(tmp_path):
     made, record = standard(tmp_path, "cmol/kg", "charge", "exchangeable_potassium")
-    known = {s.words: s.apply(np.array([2.0]))[0] for s in slips.slips(made, record)}
+    known = {s.words: s.apply(np.array([2.0]))[0] for s in readings(made, record)}
     assert known["counted with 2 charges an ion of K"] == 1.0
 
 
@@ -159,13 +161,13 @@ def test_other_keys_and_moved_geometries_are_found(tmp_path):
     turned = dataclasses.replace(
         good, table=good.table.with_columns(geometry=pl.Series(swapped, dtype=pl.Binary))
     )
-    assert "geometry" in slips.against_last(turned, last, tmp_path, tmp_path)
+    assert "geometry" in against_last(turned, last, tmp_path, tmp_path)
     same = dataclasses.replace(good, table=last)
-    assert slips.against_last(same, last, tmp_path, tmp_path) == {}
+    assert against_last(same, last, tmp_path, tmp_path) == {}
     renamed = dataclasses.replace(
         good, table=good.table.with_columns(pit=pl.format("new {}", "pit"))
     )
-    told = slips.against_last(renamed, good.table, tmp_path, tmp_path)
+    told = against_last(renamed, good.table, tmp_path, tmp_path)
     assert told["pit"] == "0 of the 200 keys of before"
 
 
