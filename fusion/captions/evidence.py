@@ -55,14 +55,17 @@ class Evidence:
     @functools.cached_property
     def water(self) -> tuple[NDArray[np.bool_], NDArray[np.bool_], NDArray[np.bool_]] | None:
         """Water by two sources, water by any map, and where both kinds of source can tell."""
-        said = np.zeros((128, 128), bool)
-        mapped = np.zeros((128, 128), bool)
-        for source in ("worldcover", "dynamic_world"):
-            held = self.band(source, "class")
+        source = self.source()
+        if source is None:
+            return None
+        anywhere = np.zeros((128, 128), bool)
+        for name in ("worldcover", "dynamic_world"):
+            held = self.band(name, "class")
             if held is not None:
-                codes = vocabulary()["covers"]["water"][source]
-                said |= held[1] & np.isin(held[0], codes)
-                mapped |= held[1]
+                codes = vocabulary()["covers"]["water"][name]
+                anywhere |= held[1] & np.isin(held[0], codes)
+        classes, mapped = self.band(source, "class")
+        said = mapped & np.isin(classes, vocabulary()["covers"]["water"][source])
         wet = np.zeros((128, 128), bool)
         sensed = np.zeros((128, 128), bool)
         ndwi = self.index_pixels("ndwi")
@@ -81,7 +84,7 @@ class Evidence:
         decided = mapped & sensed
         if decided.mean() < COVERAGE_SHARE:
             return None
-        return said & wet & decided, said, decided
+        return said & wet & decided, anywhere, decided
 
     def mask(self, cover: str, named: str | None = None) -> NDArray[np.bool_] | None:
         """Pixels of a class; those of water where two sources agree."""
@@ -119,20 +122,24 @@ class Evidence:
         return seen is not None and float(seen.mean()) >= COVERAGE_PLACE
 
     def nobody_says_water(self) -> float | None:
-        """Share in % of water by any map, where both kinds of source can tell."""
-        return None if self.water is None else 100.0 * self.water[1].sum() / self.water[2].sum()
+        """Share of the tile in % on which any map says water."""
+        return None if self.water is None else 100.0 * float(self.water[1].mean())
 
     def shares(self, named: str | None = None) -> dict[str, float]:
-        """All classes that the map knows, largest first."""
+        """All classes that the map knows, largest first.
+
+        Water has the share on which two sources agree where both see almost the whole tile, and
+        else that of the map, since what may be water must not hide behind the second source.
+        """
+        source = self.source(named)
+        if source is None:
+            return {}
+        held, mask = self.band(source, "class")
         found = {}
-        for cover in vocabulary()["covers"]:
-            share = self.share(cover, named)
-            if share is None and cover == "water" and (source := self.source(named)):
-                held, mask = self.band(source, "class")
-                codes = vocabulary()["covers"][cover][source]
-                share = 100.0 * (mask & np.isin(held, codes)).sum() / mask.sum()
-            if share is not None:
-                found[cover] = share
+        for cover, entry in vocabulary()["covers"].items():
+            agreed = cover == "water" and self.complete(cover)
+            share = 100.0 * float((mask & np.isin(held, entry[source])).sum() / mask.sum())
+            found[cover] = self.share(cover) if agreed else share
         return dict(sorted(found.items(), key=lambda item: -item[1]))
 
     def centroid(self, cover: str, named: str | None = None) -> tuple[float, float] | None:
@@ -146,18 +153,24 @@ class Evidence:
 
     def regional(self, x: int, y: int, named: str | None = None) -> dict[str, float] | None:
         """Shares of the classes in % of a half, a quarter or, for 0 and 0, the inner half."""
-        if not self.complete("crop", named):
+        source = self.source(named)
+        if source is None or self.map_coverage(source) < COVERAGE_PLACE:
             return None
         row, column = np.mgrid[0:128, 0:128]
         east, north = column + 0.5 - 64, 63.5 - row
         inside = (east * x >= 0) & (north * y >= 0)
         if not (x or y):
             inside = (abs(east) < 32) & (abs(north) < 32)
+        held, mask = self.band(source, "class")
+        seen = mask & inside
+        if not seen.any():
+            return None
         found = {}
-        for cover in vocabulary()["covers"]:
-            mask, seen = self.mask(cover, named), self._seen(cover, named)
-            if mask is not None and seen is not None and (seen & inside).any():
-                found[cover] = 100.0 * (mask & inside).sum() / (seen & inside).sum()
+        for cover, entry in vocabulary()["covers"].items():
+            own = seen & np.isin(held, entry[source])
+            if cover == "water" and self.complete(cover):
+                own &= self.water[0]
+            found[cover] = 100.0 * float(own.sum() / seen.sum())
         return found
 
     def border(self, one: str, other: str, named: str | None = None) -> float | None:

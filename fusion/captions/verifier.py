@@ -370,7 +370,7 @@ def _side(claim: Claim, evidence: Evidence) -> _Answer:
 def _region(claim: Claim, evidence: Evidence) -> _Answer:
     side, (cover,) = vocabulary()["sides"][claim.object], claim.subject
     shares = evidence.regional(side["x"], side["y"], claim.source)
-    if shares is None or cover not in shares:
+    if shares is None or not evidence.complete(cover, claim.source):
         return _ABSENT
     own = shares[cover]
     found = f"{_name(claim, evidence)}: {cover} {own:.1f} % of the {claim.object}"
