@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from fusion.captions.measure import Cover, Facts, Relief
-from fusion.captions.vocabulary import TOLERANCES, label, vocabulary, words
+from fusion.captions.vocabulary import TOLERANCES, vocabulary, words
 from fusion.texture import texture_systems
 
 
@@ -24,8 +24,6 @@ class Writer(Protocol):
 
 
 _Draw = np.random.Generator
-_AMOUNT = 0.004
-"""Of a share within which a fraction in words may stand for it, as part of its tolerance."""
 
 
 def write_offline(facts: Facts, count: int) -> list[str]:
@@ -496,8 +494,3 @@ def all_sentences(facts: Facts, number: int = 0) -> list[str]:
     """Every sentence that the offline writer could draw with one set of words."""
     draw = np.random.default_rng(number)
     return [_sentence(text) for topic in (_dominance, *_TOPICS) for text in topic(facts, draw)]
-
-
-def describe(cover: str) -> str:
-    """What a class is called, for reports."""
-    return label(cover)
