@@ -446,7 +446,7 @@ def new_file(target: Path) -> Iterator[Path]:
 def _connect(file: Path, settings: Settings, *, read_only: bool) -> duckdb.DuckDBPyConnection:
     settings.scratch.mkdir(parents=True, exist_ok=True)
     try:
-        return duckdb.connect(
+        connection = duckdb.connect(
             str(file),
             read_only=read_only,
             config={
@@ -461,6 +461,9 @@ def _connect(file: Path, settings: Settings, *, read_only: bool) -> duckdb.DuckD
             file=str(file),
             remedy="end the program that holds it open; readers should open the published copy",
         ) from error
+    # A bar on the standard output would stand in what `--json` and pipes read.
+    connection.execute("set enable_progress_bar = false")
+    return connection
 
 
 def _check_schema_version(connection: duckdb.DuckDBPyConnection, file: Path) -> None:
