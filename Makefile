@@ -32,13 +32,16 @@ run: $(STAMP)  ## the main job: files in, tables, matrices, models, published st
 	@$(COMPILE)
 	@$(BIN)/python -m dagster_project.run
 
+# Each test process has a core of its own; threads of several would only wait for each other.
+ONE_THREAD = OMP_NUM_THREADS=1 POLARS_MAX_THREADS=1
+
 test: $(STAMP)  ## the tests (under 10 minutes)
 	@$(COMPILE)
-	@$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile -m "not long"
+	@$(ONE_THREAD) $(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile -m "not long"
 
 test-long: $(STAMP)  ## the tests and the long ones besides
 	@$(COMPILE)
-	@$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile
+	@$(ONE_THREAD) $(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile
 
 ui: $(STAMP)  ## the Dagster UI and daemon on the same store
 	@$(BIN)/python -m dagster_project.ui

@@ -4,22 +4,24 @@
 
 The twin is written first and not counted. Then `raw` and `std` of every source are made twice from
 nothing: by `processes` processes, as `soilmeld run` does, which gives the wall time, and by one,
-which gives the share of each phase. The memory is that of the largest process.
+which gives the share of each phase. The memory is the largest sum of what all processes held at
+one moment, looked at ten times a second; what they share is counted in each.
 """
 
 import contextlib
 import dataclasses
 import functools
-import resource
 import shutil
 import sys
 import tempfile
+import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import dagster as dg
+import psutil
 
 import adapters.archive
 import adapters.rasters
@@ -99,22 +101,23 @@ def main(size: str, root: Path) -> None:
         if not spec.auxiliary
         for kind in ("raw", "std")
     ]
-    begun = time.perf_counter()
-    twin.write(settings)
-    sys.stdout.write(f"twin, {size}: {time.perf_counter() - begun:.1f} s (not counted)\n")
+    with measured("the twin, not counted", len(specs)):
+        twin.write(settings)
     steps = Steps()
-    begun = time.perf_counter()
-    making.make_shared(making.shares(keys, settings), settings, steps)
-    _say(f"{settings.processes} processes", len(keys) // 2, begun, resource.RUSAGE_CHILDREN)
+    with measured(f"{settings.processes} processes", len(keys) // 2):
+        making.make_shared(making.shares(keys, settings), settings, steps)
     steps.refuse_failures()
     for made in set(settings.data_root.iterdir()) - {settings.raw}:
         shutil.rmtree(made) if made.is_dir() else made.unlink()
     steps, seconds = Steps(), defaultdict(float)
-    with timed(seconds):
-        begun = time.perf_counter()
-        with open_instance(settings) as instance:
-            making.make(build(settings), instance, keys, steps)
-        whole = _say("1 process", len(keys) // 2, begun, resource.RUSAGE_SELF)
+    begun = time.perf_counter()
+    with (
+        timed(seconds),
+        measured("1 process", len(keys) // 2),
+        open_instance(settings) as instance,
+    ):
+        making.make(build(settings), instance, keys, steps)
+    whole = time.perf_counter() - begun
     steps.refuse_failures()
     seconds["orchestrating"] = whole - sum(seconds.values())
     for phase, took in seconds.items():
@@ -144,11 +147,32 @@ class Steps:
             raise SystemExit(f"refused: {self.failed}")
 
 
-def _say(how: str, sources: int, begun: float, who: int) -> float:
-    took = time.perf_counter() - begun
-    peak = resource.getrusage(who).ru_maxrss * 1024 / 1e9
-    sys.stdout.write(f"{sources} sources, {how}: {took:.1f} s, peak memory {peak:.2f} GB\n")
-    return took
+@contextlib.contextmanager
+def measured(how: str, sources: int) -> Iterator[None]:
+    """Say how long the work inside took, and how much memory this process and its own held."""
+    own, ended = psutil.Process(), threading.Event()
+    largest = 0
+
+    def look() -> None:
+        nonlocal largest
+        while not ended.wait(0.1):
+            held = 0
+            for process in (own, *own.children(recursive=True)):
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    held += process.memory_info().rss
+            largest = max(largest, held)
+
+    watch = threading.Thread(target=look)
+    watch.start()
+    begun = time.perf_counter()
+    try:
+        yield
+    finally:
+        took = time.perf_counter() - begun
+        ended.set()
+        watch.join()
+    sys.stdout.write(f"{sources} sources, {how}: {took:.1f} s, {largest / 1e9:.2f} GB at peak\n")
+    sys.stdout.flush()
 
 
 if __name__ == "__main__":

@@ -37,12 +37,28 @@ def settings_in(root: Path) -> Settings:
 
 
 @pytest.fixture(scope="module")
-def few(tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    """The main job on a few of the twin's sources and the open data."""
+def written(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """A few of the twin's sources, and their truth; nothing made of them yet."""
     settings = settings_in(tmp_path_factory.mktemp("few"))
     twin.write(settings, FEW)
-    assert main_job.run(settings).failed == {}
     return settings
+
+
+def run_to_the_matrices(settings: Settings) -> main_job.Outcome:
+    """The main job without its training, which makes no table and no matrix."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(definitions, "training_assets", lambda group: [])
+        return main_job.run(settings)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(
+    written: Settings, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Settings, main_job.Outcome]:
+    """The main job in one go, without the truth."""
+    settings = settings_in(tmp_path_factory.mktemp("undisturbed"))
+    shutil.copytree(written.raw, settings.raw)
+    return settings, run_to_the_matrices(settings)
 
 
 def fingerprint(settings: Settings) -> dict[str, str]:
@@ -91,26 +107,32 @@ def kill_when(settings: Settings, place: str) -> int:
         return process.wait()
 
 
-def test_killed_and_run_again_ends_as_if_nothing_had_been(few: Settings, tmp_path: Path) -> None:
-    settings = settings_in(tmp_path)
-    shutil.copytree(few.raw, settings.raw)
-    shutil.copytree(few.truth_root, settings.truth_root)
-    # While the first sources are committed, then while the matrix is built, then while training.
-    for place in ("store/soilmeld.duckdb", "fused/synthetic/*", "runs/*/*/metrics.jsonl"):
-        assert kill_when(settings, place) == -signal.SIGKILL
-    outcome = main_job.run(settings)
-    assert outcome.failed == {}
-    assert fingerprint(settings) == fingerprint(few)
-    assert main_job.run(settings).made == []
-
-
 def test_the_truth_is_read_by_the_audit_alone(
-    few: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    undisturbed: tuple[Settings, main_job.Outcome],
 ) -> None:
-    settings = settings_in(tmp_path)
-    shutil.copytree(few.raw, settings.raw)
-    monkeypatch.setattr(definitions, "training_assets", lambda group: [])
-    outcome = main_job.run(settings)
+    """What was made without it is compared with what is made beside it in the next test."""
+    settings, outcome = undisturbed
     assert not settings.truth_root.exists()
     assert list(outcome.failed) == ["synthetic/audit"]
-    assert fingerprint(settings) == fingerprint(few)
+
+
+def test_killed_and_run_again_ends_as_if_nothing_had_been(
+    written: Settings, undisturbed: tuple[Settings, main_job.Outcome]
+) -> None:
+    # While the first sources are committed, then while the matrix is built.
+    for place in ("store/soilmeld.duckdb", "fused/synthetic/*"):
+        assert kill_when(written, place) == -signal.SIGKILL
+    assert run_to_the_matrices(written).failed == {}
+    assert fingerprint(written) == fingerprint(undisturbed[0])
+    assert run_to_the_matrices(written).made == []
+
+
+@pytest.mark.long
+def test_killed_in_training_it_is_trained_to_the_end(
+    written: Settings, undisturbed: tuple[Settings, main_job.Outcome]
+) -> None:
+    assert kill_when(written, "runs/*/*/metrics.jsonl") == -signal.SIGKILL
+    outcome = main_job.run(written)
+    assert outcome.failed == {}
+    assert fingerprint(written) == fingerprint(undisturbed[0])
+    assert main_job.run(written).made == []
