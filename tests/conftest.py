@@ -38,6 +38,20 @@ _OF_WHOLE = (
 )
 
 
+# They take longest of all files: begun first, no process is left waiting for them at the end.
+_LONGEST = (
+    "tests/dagster/test_golden_run.py",
+    "tests/dagster/test_killed_run.py",
+    "tests/training/test_training_runs.py",
+    "tests/dagster/test_making.py",
+    "tests/dagster/test_refresh.py",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: not item.nodeid.startswith(_LONGEST))
+
+
 class _OneWhole(LoadFileScheduling):
     """The tests of a file stay together, and those that read the main job's results too."""
 
