@@ -40,6 +40,12 @@ class TilesDataset(_Part):
     """A tile set."""
 
     name: Literal["tiles"] = "tiles"
+    modalities: tuple[str, ...] | None = Field(
+        None,
+        min_length=1,
+        description="Those that are read; by default all that the set has but the aerial "
+        "photograph, which has five times the bytes of all others.",
+    )
     patch: int = Field(16, ge=8, multiple_of=8, description="Edge of a patch in pixels at 10 m.")
     mask: float = Field(0.6, gt=0, lt=1, description="Share of patches hidden from the encoder.")
     band_drop: float = Field(

