@@ -5,8 +5,7 @@ Belongs here: the protocol, its measures and their intervals. Never here: traini
 Entries of the test split are hidden at random (the recipe's ratios, several trials); the model and
 each baseline restore the same entries from the same visible ones. Clusters (a site with its
 revisits and near neighbours) are resampled for the intervals, since rows of one cluster are not
-independent. Nothing is claimed without an interval, and with fewer than `LEAST_CLUSTERS` clusters
-there is none: resampling so few says nothing of sites that are not among them.
+independent. Nothing is claimed without an interval (`training.bootstrap`).
 """
 
 import json
@@ -16,10 +15,11 @@ import numpy as np
 
 from adapters.errors import TrainingError
 from training import baselines
+from training.bootstrap import LEAST_CLUSTERS, RESAMPLES, Bootstrap, verdict
 from training.data import Matrix, load
 from training.predict import Predictor
 from training.recipe import Recipe
-from training.report import counted, readable
+from training.report import readable
 from training.runs import fingerprint, write_atomically, write_json
 
 TRIALS = 5
@@ -27,9 +27,6 @@ TEST_ROWS = 800
 TRAINING_ROWS = 4000
 TREE_FEATURES = 8
 LEVEL = 0.9
-RESAMPLES = 1000
-LEAST_CLUSTERS = 5
-_INTERVAL = (2.5, 97.5)
 
 Scores = dict[str, np.ndarray]
 """By method, (trials, rows, features)."""
@@ -139,41 +136,7 @@ def _model(
     return errors, inside
 
 
-class _Bootstrap:
-    """Resampled clusters: how often each cluster counts in each resample."""
-
-    def __init__(self, cluster: np.ndarray, seed: int) -> None:
-        names, self.place = np.unique(cluster, return_inverse=True)
-        self.clusters = len(names)
-        self.weights = np.random.default_rng(seed).multinomial(
-            self.clusters, np.full(self.clusters, 1 / self.clusters), size=RESAMPLES
-        )
-
-    def mean(self, values: np.ndarray) -> dict:
-        """Mean of (trials, rows, columns) without NaN, with its interval if there can be one."""
-        known = np.isfinite(values)
-        total, count = np.zeros(self.clusters), np.zeros(self.clusters)
-        np.add.at(total, self.place, np.where(known, values, 0.0).sum((0, 2)))
-        np.add.at(count, self.place, known.sum((0, 2)))
-        clusters = int((count > 0).sum())
-        low = high = None
-        if clusters >= LEAST_CLUSTERS:
-            counts = self.weights @ count
-            resampled = (self.weights @ total)[counts > 0] / counts[counts > 0]
-            low, high = np.percentile(resampled, _INTERVAL).tolist()
-        return {
-            "value": float(total.sum() / count.sum()),
-            "low": low,
-            "high": high,
-            "interval": f"95 %, {RESAMPLES} resamples of clusters"
-            if low is not None
-            else f"none: {counted(clusters)} of sites in the test split",
-            "entries": int(count.sum()),
-            "clusters": clusters,
-        }
-
-
-def _compare(bootstrap: _Bootstrap, scores: Scores, columns: list[int], better_low: bool) -> dict:
+def _compare(bootstrap: Bootstrap, scores: Scores, columns: list[int], better_low: bool) -> dict:
     """Each method's mean, and the model's difference from it on the entries both have."""
     result: dict = {"methods": {}, "model_minus": {}}
     for method, values in scores.items():
@@ -184,18 +147,9 @@ def _compare(bootstrap: _Bootstrap, scores: Scores, columns: list[int], better_l
         if method != "model":
             difference = bootstrap.mean(scores["model"][:, :, columns] - part)
             result["model_minus"][method] = difference | {
-                "verdict": _verdict(difference, better_low)
+                "verdict": verdict(difference, better_low)
             }
     return result
-
-
-def _verdict(difference: dict, better_low: bool) -> str | None:
-    """What the interval of a difference lets be said; None without one."""
-    if difference["low"] is None:
-        return None
-    if difference["low"] * difference["high"] <= 0:
-        return "not distinguishable"
-    return f"the model is {'better' if (difference['value'] < 0) == better_low else 'worse'}"
 
 
 def _report(
@@ -208,7 +162,7 @@ def _report(
     training_rows: int,
 ) -> dict:
     schema = matrix.schema
-    bootstrap = _Bootstrap(matrix.cluster[rows], described["recipe"]["mask_seed"] + 4)
+    bootstrap = Bootstrap(matrix.cluster[rows], described["recipe"]["mask_seed"] + 4)
     without_trees = {m: v for m, v in scores.items() if m != "lightgbm"}
     numeric = list(range(len(schema.numeric)))
     categorical = list(range(len(numeric), len(schema.features)))

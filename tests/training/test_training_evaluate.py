@@ -7,8 +7,9 @@ import pytest
 from small_matrix import write_recipe
 
 from training import baselines
+from training.bootstrap import LEAST_CLUSTERS, Bootstrap
 from training.data import Matrix, load
-from training.evaluate import LEAST_CLUSTERS, _Bootstrap, _compare
+from training.evaluate import _compare
 from training.recipe import load_recipe
 from training.report import bracket
 
@@ -19,10 +20,10 @@ def dataset(matrix: Path, tmp_path_factory: pytest.TempPathFactory) -> Matrix:
     return load(matrix, load_recipe(recipe).dataset)
 
 
-def _scores(clusters: int) -> tuple[_Bootstrap, dict[str, np.ndarray]]:
+def _scores(clusters: int) -> tuple[Bootstrap, dict[str, np.ndarray]]:
     cluster = np.repeat(np.arange(clusters), 10)
     base = np.random.default_rng(0).random((1, len(cluster), 1))
-    return _Bootstrap(cluster, 1), {"model": base, "mean": base + 1.0, "majority": base * np.nan}
+    return Bootstrap(cluster, 1), {"model": base, "mean": base + 1.0, "majority": base * np.nan}
 
 
 @pytest.mark.parametrize("clusters", [1, LEAST_CLUSTERS - 1])

@@ -1,0 +1,99 @@
+"""Intervals of scores, from samples that are not independent, and what they let be said.
+
+Belongs here: resampling of clusters. Never here: scores of a model, words of a report.
+
+Rows of one cluster (a site with its revisits, a block of tiles) know each other, so clusters are
+resampled and not rows. With fewer than `LEAST_CLUSTERS` clusters there is no interval: resampling
+so few says nothing of places that are not among them.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from training.report import counted
+
+RESAMPLES = 1000
+LEAST_CLUSTERS = 5
+_INTERVAL = (2.5, 97.5)
+
+
+class Bootstrap:
+    """Resampled clusters: how often each cluster counts in each resample.
+
+    The same resamples serve every score, so that differences of scores are paired.
+    """
+
+    def __init__(self, cluster: np.ndarray, seed: int, named: str = "sites in the test split"):
+        """Draw the resamples.
+
+        Args:
+            cluster: (rows,) name of each row's cluster.
+            seed: Of the resamples.
+            named: What the rows are of, for the reason where there is no interval.
+        """
+        names, self.place = np.unique(cluster, return_inverse=True)
+        self.clusters, self.named = len(names), named
+        self.weights = np.random.default_rng(seed).multinomial(
+            self.clusters, np.full(self.clusters, 1 / self.clusters), size=RESAMPLES
+        )
+
+    def measure(
+        self,
+        parts: np.ndarray,
+        counts: np.ndarray,
+        score: Callable[[np.ndarray], np.ndarray],
+    ) -> dict:
+        """A score of sums over rows, with its interval if there can be one.
+
+        Args:
+            parts: (rows, ...) what adds up over rows, such as a confusion matrix.
+            counts: (rows,) entries of each row; a row of none says nothing.
+            score: (n, ...) sums -> (n,) score, NaN where it is not defined.
+
+        Returns:
+            `value`, `low`, `high`, `interval`, `entries` and `clusters`.
+        """
+        sums = np.zeros((self.clusters, *parts.shape[1:]))
+        np.add.at(sums, self.place, parts)
+        entries = np.bincount(self.place, counts, self.clusters)
+        clusters = int((entries > 0).sum())
+        low = high = None
+        if clusters >= LEAST_CLUSTERS:
+            resampled = score(np.tensordot(self.weights, sums, 1))
+            low, high = np.percentile(resampled[np.isfinite(resampled)], _INTERVAL).tolist()
+        return {
+            "value": float(score(sums.sum(0, keepdims=True))[0]),
+            "low": low,
+            "high": high,
+            "interval": f"95 %, {RESAMPLES} resamples of clusters"
+            if low is not None
+            else f"none: {counted(clusters)} of {self.named}",
+            "entries": int(entries.sum()),
+            "clusters": clusters,
+        }
+
+    def mean(self, values: np.ndarray) -> dict:
+        """Mean of (trials, rows, columns) without NaN, with its interval if there can be one."""
+        known = np.isfinite(values)
+        count = known.sum((0, 2))
+        total = np.where(known, values, 0.0).sum((0, 2))
+        return self.measure(np.stack([total, count], axis=1), count, ratio)
+
+
+def ratio(sums: np.ndarray) -> np.ndarray:
+    """First of (n, 2) by the second; NaN where that is 0."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.where(sums[:, 1] > 0, sums[:, 0] / sums[:, 1], np.nan)
+
+
+def verdict(difference: dict, better_low: bool) -> str | None:
+    """What the interval of a difference, the model's score minus another, lets be said.
+
+    None without an interval.
+    """
+    if difference["low"] is None:
+        return None
+    if difference["low"] * difference["high"] <= 0:
+        return "not distinguishable"
+    return f"the model is {'better' if (difference['value'] < 0) == better_low else 'worse'}"
