@@ -48,6 +48,8 @@ def serving() -> Iterator[Site]:
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        # Or head and body of a small answer arrive 40 ms apart.
+        disable_nagle_algorithm = True
 
         def do_GET(self) -> None:  # noqa: N802
             path, _, query = self.path.partition("?")

@@ -13,12 +13,15 @@ from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit
 
 from adapters.errors import ArchiveError
-from adapters.scenes.scene import FILE, Layer, Scene, products, scene
-from adapters.stac import Box, collections, items
+from adapters.scenes.scene import FILE, Layer, Product, Scene, products, scene
+from adapters.stac import Box, Catalogue, collections, items, opened
+
+LEADING = "sentinel2"
+"""The scene of this modality is chosen first, and says when the others should be."""
 
 
 def find(
-    catalogue: str,
+    catalogue: str | Catalogue,
     origin: str,
     bbox: Box | None = None,
     start: datetime.date | None = None,
@@ -29,7 +32,8 @@ def find(
     """Scenes of a catalogue.
 
     Args:
-        catalogue: Address of an API's root, or address or path of a static catalogue.
+        catalogue: Address of an API's root, or address or path of a static catalogue; or one that
+            is open.
         origin: Of its scenes: `synthetic`, `open` or `user`.
         bbox: West, south, east, north in degrees.
         start: First day; maps and relief are found whatever their time.
@@ -42,23 +46,72 @@ def find(
             needs, or a collection of `only` is not described.
         SpecError: The table is faulty.
     """
-    known = products(table)
-    asked = only if only is not None else [c for c in collections(catalogue) if c in known]
-    if unknown := sorted(set(asked) - set(known)):
+    known = opened(catalogue) if isinstance(catalogue, str) else catalogue
+    found: list[Scene] = []
+    for collection, product in _asked(known, only, table).items():
+        period = (start, end) if product.days is not None else (None, None)
+        found += [scene(item, product, origin) for item in items(known, collection, bbox, *period)]
+    return found
+
+
+def find_around(
+    catalogue: str | Catalogue,
+    origin: str,
+    squares: Iterable[tuple[Box, datetime.date]],
+    only: Sequence[str] | None = None,
+    table: Path = FILE,
+) -> list[Scene]:
+    """Scenes that tiles may be made of: those near squares and near in time.
+
+    An API is asked for each square; a static catalogue is walked once, and gives all it has.
+
+    Args:
+        catalogue: Address of an API's root, or address or path of a static catalogue; or one that
+            is open.
+        origin: Of its scenes: `synthetic`, `open` or `user`.
+        squares: Box in degrees of each square, and the day that is wanted.
+        only: Collections to ask; by default all that the catalogue has and the table describes.
+        table: Layouts of collections.
+
+    Returns:
+        Each scene once.
+
+    Raises:
+        ArchiveError: As `find`.
+        SpecError: The table is faulty.
+    """
+    known = opened(catalogue) if isinstance(catalogue, str) else catalogue
+    if not known.searches:
+        return find(known, origin, only=only, table=table)
+    asked = _asked(known, only, table)
+    lead = max((p.days or 0 for p in asked.values() if p.modality == LEADING), default=0)
+    found: dict[tuple[str, str], Scene] = {}
+    for bbox, day in squares:
+        for collection, product in asked.items():
+            period: tuple[datetime.date | None, datetime.date | None] = (None, None)
+            if product.days is not None:
+                # Others are chosen by the leading scene, which may lie as far off itself.
+                away = product.days + (0 if product.modality == LEADING else lead)
+                reach = datetime.timedelta(days=away)
+                period = (day - reach, day + reach)
+            for item in items(known, collection, bbox, *period):
+                if (collection, item.id) not in found:
+                    found[collection, item.id] = scene(item, product, origin)
+    return list(found.values())
+
+
+def _asked(known: Catalogue, only: Sequence[str] | None, table: Path) -> dict[str, Product]:
+    """Collections to ask, and their layouts."""
+    listed = products(table)
+    asked = only if only is not None else [c for c in collections(known) if c in listed]
+    if unknown := sorted(set(asked) - set(listed)):
         raise ArchiveError(
             "no layout is known of these collections",
-            where=catalogue,
+            where=known.address,
             samples=unknown,
             remedy=f"describe them in a table such as {FILE.name}",
         )
-    found: list[Scene] = []
-    for collection in asked:
-        product = known[collection]
-        period = (start, end) if product.days is not None else (None, None)
-        found += [
-            scene(item, product, origin) for item in items(catalogue, collection, bbox, *period)
-        ]
-    return found
+    return {collection: listed[collection] for collection in asked}
 
 
 def fetch(scenes: Iterable[Scene], folder: Path) -> list[Scene]:
@@ -102,4 +155,5 @@ def fetch(scenes: Iterable[Scene], folder: Path) -> list[Scene]:
 
 
 def _safe(name: str) -> str:
-    return re.sub(r"[^A-Za-z0-9._-]", "_", name)
+    """A name of a file or folder; a catalogue cannot lead out of the folder by `..`."""
+    return re.sub(r"^\.+|[^A-Za-z0-9._-]", "_", name)

@@ -19,6 +19,7 @@ from adapters.modalities import modality
 
 if TYPE_CHECKING:
     import pystac
+    import shapely
 
 FILE = Path(__file__).parent / "products.yaml"
 QUANTIFICATION = 10_000
@@ -62,6 +63,8 @@ class Product(_Model):
     mask: Mask | None = None
     licence: str
     attribution: str
+    redistribute: bool = Field(True, description="May values be passed on to others?")
+    share_alike: bool = Field(False, description="Must what is made of it have the same licence?")
 
     @model_validator(mode="after")
     def _consistent(self) -> "Product":
@@ -106,6 +109,8 @@ class Scene:
         modality: What it shows.
         moment: Of acquisition; the first of a period.
         bbox: West, south, east, north in degrees; west is above east across the antimeridian.
+        footprint: Where it has pixels, in degrees; a swath leaves corners of the box empty. None
+            where the catalogue says no more than the box.
         layers: Band of the modality -> where it is.
         origin: `synthetic`, `open` or `user`.
         licence: Of its pixels.
@@ -125,6 +130,7 @@ class Scene:
     days: int | None = None
     cloud_percent: float | None = None
     mask: tuple[Layer, tuple[int, ...]] | None = None
+    footprint: "shapely.Geometry | None" = None
 
 
 @functools.cache
@@ -215,7 +221,22 @@ def scene(item: "pystac.Item", product: Product, origin: str) -> Scene:
         days=product.days,
         cloud_percent=float(clouds) if isinstance(clouds, int | float) else None,
         mask=mask,
+        footprint=_footprint(item),
     )
+
+
+def _footprint(item: "pystac.Item") -> "shapely.Geometry | None":
+    import shapely
+    from shapely.geometry import shape
+
+    if item.geometry is None:
+        return None
+    try:
+        found = shape(item.geometry)
+        # Publishers' footprints cross themselves now and then.
+        return found if found.is_valid else shapely.make_valid(found)
+    except (shapely.errors.ShapelyError, AttributeError, KeyError, TypeError, ValueError) as error:
+        raise _lacking(item, "a geometry that can be read", [item.geometry]) from error
 
 
 def _scaling(item: "pystac.Item", product: Product) -> tuple[float, float]:
@@ -258,17 +279,22 @@ def _layer(
         if asset is None or href is None:
             continue
         band = int(number or 1)
-        bands = asset.extra_fields.get("raster:bands") or [{}] * band
-        about = bands[band - 1] if band <= len(bands) else {}
+        # STAC 1.1 says of an asset, or under `bands`, what 1.0 said under `raster:bands`.
+        bands = asset.extra_fields.get("raster:bands") or asset.extra_fields.get("bands") or []
+        about = {**asset.extra_fields, **(bands[band - 1] if band <= len(bands) else {})}
         default = product.nodata if nodata is _OF_PRODUCT else None
         absent = about.get("nodata", default)
         unit = about.get("unit", product.values)
+        try:
+            number_of_absence = None if absent is None else float(absent)
+        except (TypeError, ValueError) as error:
+            raise _lacking(item, f"a nodata of {key} that is a number", [absent]) from error
         return Layer(
             href=href,
             band=band,
             scale=scale,
             offset=offset,
-            nodata=None if absent is None else float(absent),
+            nodata=number_of_absence,
             power=product.values == "power" and unit != "dB",
         )
     return None

@@ -13,7 +13,7 @@ import numpy as np
 from adapters.errors import FusionError
 from adapters.modalities import ModalitySpec, modalities
 from adapters.scenes.scene import Scene
-from fusion.tiles.choose import MAX_CLOUD_PERCENT, Choice, choose
+from fusion.tiles.choose import MAX_CLOUD_PERCENT, Choice, Nearby, choose
 from fusion.tiles.grid import BASE_M, Roi, roi, utm_zone
 from fusion.tiles.places import Place
 from fusion.tiles.read import REMOTE, Reader, lattice, licences
@@ -135,9 +135,10 @@ def build_tiles(
     Raises:
         FusionError: A place has no tile, and `refused` is not given.
     """
+    near = Nearby(scenes)
     for place in places:
         try:
-            tile = build_tile(place, scenes, (vectors or {}).get(place.id))
+            tile = build_tile(place, near(place), (vectors or {}).get(place.id))
         except FusionError as error:
             if refused is None:
                 raise
