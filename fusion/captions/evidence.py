@@ -156,13 +156,8 @@ class Evidence:
         source = self.source(named)
         if source is None or self.map_coverage(source) < COVERAGE_PLACE:
             return None
-        row, column = np.mgrid[0:128, 0:128]
-        east, north = column + 0.5 - 64, 63.5 - row
-        inside = (east * x >= 0) & (north * y >= 0)
-        if not (x or y):
-            inside = (abs(east) < 32) & (abs(north) < 32)
         held, mask = self.band(source, "class")
-        seen = mask & inside
+        seen = mask & _part(x, y)
         if not seen.any():
             return None
         found = {}
@@ -172,6 +167,13 @@ class Evidence:
                 own &= self.water[0]
             found[cover] = 100.0 * float(own.sum() / seen.sum())
         return found
+
+    def inside(self, cover: str, x: int, y: int, named: str | None = None) -> float | None:
+        """Share in % of a class that lies in a half, a quarter or, for 0 and 0, the inner half."""
+        mask = self.mask(cover, named)
+        if mask is None or not mask.any() or not self.complete(cover, named):
+            return None
+        return 100.0 * float((mask & _part(x, y)).sum() / mask.sum())
 
     def border(self, one: str, other: str, named: str | None = None) -> float | None:
         """Common border of two classes in m."""
@@ -294,6 +296,15 @@ _STATISTICS = {
     "minimum": lambda values: float(np.min(values)),
     "maximum": lambda values: float(np.max(values)),
 }
+
+
+def _part(x: int, y: int) -> NDArray[np.bool_]:
+    """The half or quarter on a side of the tile; for 0 and 0, the inner half of its edges."""
+    row, column = np.mgrid[0:128, 0:128]
+    east, north = column + 0.5 - 64, 63.5 - row
+    if not (x or y):
+        return (abs(east) < 32) & (abs(north) < 32)
+    return (east * x >= 0) & (north * y >= 0)
 
 
 def _edges(a: NDArray[np.bool_], b: NDArray[np.bool_]) -> int:

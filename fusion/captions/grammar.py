@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 
 from fusion.captions.lexer import Number, Token, tokens
 from fusion.captions.vocabulary import vocabulary
+from fusion.texture import texture_systems
 
 
 @dataclass(frozen=True)
@@ -315,6 +316,14 @@ def _property(part: Sequence[Token], carry: _Carry) -> list[Claim]:
     ]
 
 
+def _two_statistics(part: Sequence[Token], carry: _Carry) -> list[Claim]:
+    """A property, and behind it another statistic of the same."""
+    at = next(i for i, token in enumerate(part) if token.tag == "N")
+    first = _property(part[: at + 1], carry)
+    (what,), statistics = _of(part, "P"), _of(part[at:], "s")
+    return first + _property([what, statistics[0], part[-1]], carry) if first else []
+
+
 def _word(kind: str, tag: str) -> Callable[[Sequence[Token], _Carry], list[Claim]]:
     def build(part: Sequence[Token], carry: _Carry) -> list[Claim]:
         (word,) = _of(part, tag)
@@ -324,8 +333,13 @@ def _word(kind: str, tag: str) -> Callable[[Sequence[Token], _Carry], list[Claim
 
 
 def _texture(part: Sequence[Token], carry: _Carry) -> list[Claim]:
-    (word,) = _of(part, "u")
-    return [Claim("soil word", ("texture",), object=word.value, negated=_negated(part))]
+    (word,) = _of(part, "uP")
+    # Clay, silt and sand are fractions of the soil, and texture classes too.
+    labels = {label.lower(): code for code, label in texture_systems()["usda"].labels.items()}
+    code = word.value if word.tag == "u" else labels.get(word.text.lower())
+    if code is None:
+        return []
+    return [Claim("soil word", ("texture",), object=code, negated=_negated(part))]
 
 
 def _gradient(part: Sequence[Token], carry: _Carry) -> list[Claim]:
@@ -422,13 +436,14 @@ _PATTERNS: tuple[tuple[str, _Build, bool], ...] = (
     (rf"[hb]+K?{_THING}(?:{_SEP}K?{_THING})*X?", _all_present, False),
     (r"K[CG](?:[,&]+K[CG])*", _all_present, False),
     # numbers of relief, canopy, indices, soil and climate
+    (r"[hb^]*P[bvohi:l]*N[,;&]+so?N", _two_statistics, False),
     (r"(?:Sh|[hb^])*s?P(?:[oi]S)?s?[bvohi:l]*s?[bvoi]*N", _property, False),
     (r"[hb^]*(?:s?P\(N\)|No?s?P)", _property, False),
     # words
     (r"[hb^]*T?b?!?WT?|WTb?X?", _word("relief", "W"), False),
     (r"[hb^]*!?y[vbX]?", _word("vigour", "y"), False),
     (r"[hb]*Sb!?c|[hb]*cS", _word("soil word", "c"), False),
-    (r"[hb]*(?:Q[b:oi]?!?u|uQ|uS|Sb!?uQ?|QoSb!?u)", _texture, False),
+    (r"[hb]*(?:Q[b:oi]?!?[uP]|uQ|uS|Sb!?(?:uQ?|P)|QoSb!?[uP])", _texture, False),
     (r"[TP]?!?[RF]i?D", _gradient, False),
     # when and where
     (r"[a^b]*!?[iol]*[ia]*z(?:[o,i]?d)?a?", _season, True),
@@ -534,12 +549,12 @@ def _map_tags(sentence: str, tags: Iterable[str]) -> list[Claim] | None:
     opening = next((s for s in sorted(says, key=len, reverse=True) if lower.startswith(s)), None)
     if opening is None:
         return None
-    known = {tag.lower() for tag in tags}
+    known = tuple(tags)
     items = re.split(r",\s*and\s+|,\s*|\s+and\s+", lower[len(opening) :].strip(" :"))
     claims = []
     for item in items:
         words = re.sub(r"^(a|an|the|some)\s+", "", item.strip())
-        value = next((tag for tag in known if words in _spoken(tag)), words)
+        value = next((tag for tag in known if words in _spoken(tag.lower())), words)
         claims.append(Claim("map tag", (value,)))
     return claims
 

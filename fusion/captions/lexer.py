@@ -99,7 +99,7 @@ TAGS = {
 _TOKEN = re.compile(
     r"\d{4}-\d{2}-\d{2}(?![\d-])"
     r"|\d+(?:[.,]\d+)*"
-    r"|°[cC]\b|[<>]=|[A-Za-zÀ-ÖØ-öø-ÿ_]+(?:['’][a-z]+)?(?:/[A-Za-z]+)?[²³23]?"
+    r"|°[cC]\b|[<>]=|[^\W\d]+(?:['’][^\W\d]+)?(?:/[A-Za-z]+)?[²³23]?"
     r"|[^\s\w]"
 )
 _NUMBER = re.compile(r"^\d+(\.\d+)?$|^\d{1,3}(,\d{3})+(\.\d+)?$")
@@ -118,8 +118,13 @@ def sentences(caption: str) -> list[str]:
     return [s.strip(" -*•\t") for s in _SENTENCE.split(caption.strip()) if s.strip(" -*•\t")]
 
 
+def _spaced(text: str) -> str:
+    """Without the hyphens between letters."""
+    return re.sub(r"(?<=[^\W\d_])[-‐-–](?=[^\W\d_])", " ", text)
+
+
 def _split(phrase: str) -> tuple[str, ...]:
-    return tuple(_TOKEN.findall(phrase.replace("-", " ").lower()))
+    return tuple(word.lower() for word in _TOKEN.findall(_spaced(phrase)))
 
 
 @functools.cache
@@ -190,7 +195,7 @@ def _phrases(kind: str) -> dict[tuple[str, ...], object]:
 
 def _at(table: Mapping[tuple[str, ...], object], words: list[str], i: int) -> tuple[Any, int]:
     """Longest phrase of a table at a place: its key and the next place; (None, i) if none."""
-    for size in range(min(8, len(words) - i), 0, -1):
+    for size in range(min(12, len(words) - i), 0, -1):
         if (key := table.get(tuple(words[i : i + size]))) is not None:
             return key, i + size
     return None, i
@@ -318,7 +323,7 @@ def tokens(sentence: str, names: Iterable[str] = ()) -> list[Token]:
     """
     text = sentence.strip().rstrip(".!?").replace("—", " ; ").replace(" - ", " ; ")
     text = re.sub(r"(?<=\d)\s*[–-]\s*(?=\d)(?!\d\d-)", " to ", _keep_dates(text))
-    text = re.sub(r"(?<=[A-Za-z])[-‐-–](?=[A-Za-z])", " ", text).replace("\x00", "-")
+    text = _spaced(text).replace("\x00", "-")
     written = _TOKEN.findall(text)
     words = [word.lower() for word in written]
     places = {_split(name): name for name in names}
@@ -358,7 +363,9 @@ def _one(
     phrase_end, phrase = i, None
     for size in range(min(_longest(), len(words) - i), 0, -1):
         candidate = _lexicon().get(tuple(words[i : i + size]))
-        if candidate is None or (candidate.tag in "<>" and _starts_amount(words, i + size)):
+        if candidate is None:
+            continue
+        if candidate.tag in (">", "<") and _starts_amount(words, i + size):
             continue  # "covers more than 40 %" compares with a number, not with a class
         phrase, phrase_end = candidate, i + size
         break

@@ -5,10 +5,8 @@ fact whose modality is too absent is not stated. Never here: words, or checking:
 measures for itself (`evidence.py`), so that a fault here does not confirm itself there.
 """
 
-import dataclasses
 import datetime
 import functools
-import json
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,11 +33,16 @@ _NO_CODE = 255
 
 @dataclass(frozen=True)
 class Cover:
-    """A land-cover class: share in %, and its centre (east, north; the half side is 1)."""
+    """A land-cover class: share in %, its centre (east, north; the half side is 1), its sides.
+
+    Sides are those of `vocabulary.yaml` that most of it lies on beyond doubt; the more exact name
+    where there are two.
+    """
 
     id: str
     share: float
     centre: tuple[float, float] | None
+    sides: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -91,12 +94,11 @@ class Facts:
         season: Meteorological; None between the tropics.
         latitude: Degrees.
         longitude: Degrees.
-        present: Modality -> share of its numbers that are present.
         source: Land-cover map that shares and places are from.
         covers: Largest first; water only as far as two sources agree.
         order: Classes and shares that ranks go by: water has its share of the map unless two
             sources see almost the whole tile.
-        absent: Classes that are certainly not there.
+        absent: Classes that no map shows anywhere.
         agreement: Share in % on which the two maps agree.
         borders: Longest first.
         regions: Where one class prevails.
@@ -115,7 +117,6 @@ class Facts:
     season: str | None
     latitude: float
     longitude: float
-    present: dict[str, float]
     source: str | None
     covers: tuple[Cover, ...]
     order: tuple[tuple[str, float], ...]
@@ -132,41 +133,37 @@ class Facts:
     places: tuple[str, ...]
     tags: tuple[str, ...]
 
-    def to_json(self) -> str:
-        """As JSON, keys in a fixed order."""
-        return json.dumps(dataclasses.asdict(self), default=str, sort_keys=True)
-
 
 def measure(tile: Tile) -> Facts:
     """Facts of a tile."""
     source, classes = _map(tile)
-    water = _water(tile)
-    covers, known, borders, regions = (), (), (), ()
+    water = _water(tile, classes)
+    covers, borders, regions = (), (), ()
     if classes is not None:
         labels = _labels(classes)
-        covers, known = _covers(classes, water, labels)
+        covers = _covers(classes, water, labels)
         if (classes != _NO_CODE).mean() >= COVERAGE_PLACE:
             borders = _borders(labels, water)
             regions = _regions(labels)
+    soil = _elements(tile, "soil")
     return Facts(
         tile=tile.id,
         date=tile.date,
         season=season(tile.date.month, tile.latitude),
         latitude=round(tile.latitude, 4),
         longitude=round(tile.longitude, 4),
-        present={name: round(share, 4) for name, share in tile.availability().items()},
         source=source,
         covers=covers,
         order=() if classes is None else _ordered(classes, water),
-        absent=_absent(classes, water, known),
+        absent=_absent(tile, classes, water),
         agreement=_agreement(tile),
         borders=borders,
         regions=regions,
         relief=_relief(tile),
         indices=_indices(tile),
         canopy=_canopy(tile),
-        soil=_elements(tile, "soil"),
-        texture=_texture(tile),
+        soil=soil,
+        texture=_texture({element.id: element.value for element in soil}),
         climate=_elements(tile, "climate"),
         places=tuple(str(name) for name in tile.extra.get("place_names") or ()),
         tags=_tags(tile),
@@ -205,37 +202,36 @@ def _order() -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class _Water:
-    """Per pixel: two sources agree on water; any map says so; both kinds of source can tell."""
+    """Per pixel: two sources agree on water; both kinds of source can tell."""
 
     agreed: NDArray[np.bool_]
-    mapped: NDArray[np.bool_]
     decided: NDArray[np.bool_]
 
+    @property
+    def placed(self) -> bool:
+        """Is enough decided to say where water lies, or that there is none?"""
+        return bool(self.decided.mean() >= COVERAGE_PLACE)
 
-def _water(tile: Tile) -> _Water | None:
-    number = _order().index("water")
-    _, own = _map(tile)
-    maps = [m for s in ("worldcover", "dynamic_world") if (m := _classes(tile, s)) is not None]
-    second = []
+
+def _water(tile: Tile, own: NDArray[np.uint8] | None) -> _Water | None:
+    if own is None:
+        return None
+    wet, sensed = np.zeros(own.shape, bool), np.zeros(own.shape, bool)
     if "sentinel2" in tile.arrays:
-        second.append(_index(tile, "ndwi") > NDWI_WATER)
-        sensed = ~np.isnan(_index(tile, "ndwi"))
-    else:
-        sensed = np.zeros((128, 128), bool)
+        ndwi = _index(tile, "ndwi")
+        wet |= ndwi > NDWI_WATER
+        sensed |= ~np.isnan(ndwi)
     if "sentinel1" in tile.arrays:
         bands = [modality("sentinel1").band(name) for name in ("asc_VV", "desc_VV")]
         held = tile.present["sentinel1"][bands]
         total = np.where(held, tile.arrays["sentinel1"][bands], 0.0).sum(axis=0)
         count = held.sum(axis=0)
-        second.append((count > 0) & (total < VV_WATER * count))
-        sensed = sensed | (count > 0)
-    if own is None or not second:
-        return None
+        wet |= (count > 0) & (total < VV_WATER * count)
+        sensed |= count > 0
     decided = (own != _NO_CODE) & sensed
     if decided.mean() < COVERAGE_SHARE:
         return None
-    mapped = np.any([m == number for m in maps], axis=0)
-    return _Water((own == number) & np.any(second, axis=0) & decided, mapped, decided)
+    return _Water((own == _order().index("water")) & wet & decided, decided)
 
 
 def _labels(classes: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -251,62 +247,85 @@ def _centre(mask: NDArray[np.bool_]) -> tuple[float, float]:
     return round(float(east), 4), round(float(north), 4)
 
 
+def towards(offset: tuple[float, float]) -> tuple[str, ...]:
+    """Sides but the centre that an offset (east, north) points to beyond doubt."""
+    clear = TOLERANCES.side + 0.02
+    return tuple(
+        side
+        for side, entry in vocabulary()["sides"].items()
+        if (entry["x"] or entry["y"])
+        and all(
+            part * sign >= clear
+            for part, sign in zip(offset, (entry["x"], entry["y"]), strict=True)
+            if sign
+        )
+    )
+
+
+def _sides(mask: NDArray[np.bool_], centre: tuple[float, float]) -> tuple[str, ...]:
+    """Sides that most of a class lies on beyond doubt."""
+    near = ("centre",) if np.hypot(*centre) <= TOLERANCES.centre - 0.02 else ()
+    found = [
+        side
+        for side in towards(centre) + near
+        if 100.0 * mask[_PARTS[side]].sum() >= (TOLERANCES.inside + 2) * mask.sum()
+    ]
+    return tuple(side for side in found if "-" in side) or tuple(found)
+
+
 def _covers(
     classes: NDArray[np.uint8], water: _Water | None, labels: NDArray[np.uint8]
-) -> tuple[tuple[Cover, ...], tuple[str, ...]]:
-    """Classes that are there, largest first; and all that are there at all."""
+) -> tuple[Cover, ...]:
+    """Classes that are there, largest first."""
     held = classes != _NO_CODE
-    counts = np.bincount(labels[held], minlength=256)
-    place = bool(held.mean() >= COVERAGE_PLACE)
-    found, known = [], []
+    found = []
     for number, name in enumerate(_order()):
-        mask, total = labels == number, int(held.sum())
-        count, placed = int(counts[number]), place
+        mask, seen, placed = labels == number, held, bool(held.mean() >= COVERAGE_PLACE)
         if name == "water":
             if water is None:
-                known.append(name)
                 continue
-            mask, total = water.agreed, int(water.decided.sum())
-            count, placed = int(mask.sum()), bool(water.decided.mean() >= COVERAGE_PLACE)
-        share = 100.0 * count / total
-        if share > 0:
-            known.append(name)
-        if share >= TOLERANCES.present:
-            found.append(Cover(name, round(share, 3), _centre(mask) if placed else None))
-    return tuple(sorted(found, key=lambda cover: -cover.share)), tuple(known)
+            mask, seen, placed = water.agreed, water.decided, water.placed
+        share = 100.0 * int(mask.sum()) / int(seen.sum())
+        if share < TOLERANCES.present:
+            continue
+        centre = _centre(mask) if placed else None
+        sides = () if centre is None else _sides(mask, centre)
+        found.append(Cover(name, round(share, 3), centre, sides))
+    return tuple(sorted(found, key=lambda cover: -cover.share))
 
 
 def _ordered(classes: NDArray[np.uint8], water: _Water | None) -> tuple[tuple[str, float], ...]:
     counts = np.bincount(classes[classes != _NO_CODE], minlength=256)[: len(_order())]
     shares = dict(zip(_order(), (100.0 * counts / counts.sum()).tolist(), strict=True))
-    if water is not None and water.decided.mean() >= COVERAGE_PLACE:
+    if water is not None and water.placed:
         shares["water"] = 100.0 * float(water.agreed.sum() / water.decided.sum())
     ranked = sorted(shares.items(), key=lambda item: -item[1])
     return tuple((name, round(share, 3)) for name, share in ranked if share > 0)
 
 
-def _absent(
-    classes: NDArray[np.uint8] | None, water: _Water | None, known: tuple[str, ...]
-) -> tuple[str, ...]:
-    """Classes that are certainly not there: almost all is present, and none of it is theirs."""
+def _absent(tile: Tile, classes: NDArray[np.uint8] | None, water: _Water | None) -> tuple[str, ...]:
+    """Classes that no map shows anywhere, where the map that is asked has almost no gaps."""
     if classes is None or (classes != _NO_CODE).mean() < COVERAGE_PLACE:
         return ()
-    dry = water is not None and not water.mapped.any() and water.decided.mean() >= COVERAGE_PLACE
+    maps = [m for s in ("worldcover", "dynamic_world") if (m := _classes(tile, s)) is not None]
+    shown = set(np.unique(np.stack(maps)).tolist())
+    dry = water is not None and water.placed
     return tuple(
         name
         for name in ("tree", "crop", "built", "water", "snow", "wetland")
-        if name not in known and (name != "water" or dry)
+        if _order().index(name) not in shown and (name != "water" or dry)
     )
 
 
 def _borders(labels: NDArray[np.uint8], water: _Water | None) -> tuple[Border, ...]:
     own = labels.copy()
-    if water is not None and water.decided.mean() >= COVERAGE_PLACE:
+    if water is not None and water.placed:
         own[water.agreed] = _order().index("water")
     known = len(_order())
     pairs = np.zeros((256, 256), np.int64)
     for a, b in ((own[1:], own[:-1]), (own[:, 1:], own[:, :-1])):
-        np.add.at(pairs, (a.ravel(), b.ravel()), 1)
+        codes = 256 * a.astype(np.int64) + b
+        pairs += np.bincount(codes.ravel(), minlength=256 * 256).reshape(256, 256)
     both = pairs + pairs.T
     found = [
         Border(_order()[i], _order()[j], 10.0 * float(both[i, j]))
@@ -317,7 +336,7 @@ def _borders(labels: NDArray[np.uint8], water: _Water | None) -> tuple[Border, .
     return tuple(sorted(found, key=lambda border: -border.length))
 
 
-_QUARTERS = {
+_PARTS = {
     "north": (slice(0, 64), slice(None)),
     "south": (slice(64, None), slice(None)),
     "west": (slice(None), slice(0, 64)),
@@ -332,7 +351,7 @@ _QUARTERS = {
 
 def _regions(labels: NDArray[np.uint8]) -> tuple[Region, ...]:
     found = []
-    for side, part in _QUARTERS.items():
+    for side, part in _PARTS.items():
         inside = labels[part]
         counts = np.bincount(inside[inside != _NO_CODE], minlength=256)
         share = 100.0 * counts / max(counts.sum(), 1)
@@ -450,19 +469,17 @@ def _elements(tile: Tile, vector: str) -> tuple[Element, ...]:
     ):
         known = element(vector, name)
         if known is not None and present and known[0] not in found:
-            found[known[0]] = Element(known[0], round(float(value), 4), known[1])
+            found[known[0]] = Element(known[0], float(value), known[1])
     return tuple(found.values())
 
 
-def _texture(tile: Tile) -> str | None:
-    parts = {e.id: e.value for e in _elements(tile, "soil") if e.id in ("sand", "silt", "clay")}
+def _texture(soil: dict[str, float]) -> str | None:
+    """USDA class; one fraction of three may be missing, since they sum to 100."""
+    parts = {name: soil[name] for name in ("sand", "silt", "clay") if name in soil}
     if len(parts) < 2:
         return None
-    sand, silt, clay = (parts.get(name) for name in ("sand", "silt", "clay"))
     rest = 100.0 - sum(parts.values())
-    sand, silt, clay = (rest if v is None else v for v in (sand, silt, clay))
-    if min(sand, silt, clay) < 0:
-        return None
+    sand, silt, clay = (parts.get(name, rest) for name in ("sand", "silt", "clay"))
     return texture_class([sand], [silt], [clay], "usda")[0]
 
 

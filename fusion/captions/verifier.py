@@ -308,8 +308,9 @@ def _cover_relation(claim: Claim, evidence: Evidence) -> _Answer:
             return "unsupported", f"{found}: one is hardly there"
         return _decide(ahead >= TOLERANCES.larger, ahead <= -TOLERANCES.larger, found)
     if claim.object == "equal":
-        near = abs(ahead) <= TOLERANCES.equal and min(one, other) >= TOLERANCES.present
-        return _decide(near, abs(ahead) > 2 * TOLERANCES.equal, found)
+        limit = min(TOLERANCES.equal, TOLERANCES.equal_relative * max(one, other))
+        near = abs(ahead) <= limit and min(one, other) >= TOLERANCES.present
+        return _decide(near, abs(ahead) > 2 * limit, found)
     wanted = claim.number.low if claim.number else 1.0
     if min(one, other) < TOLERANCES.ratio_from:
         return _decide(False, one <= other, found)
@@ -364,7 +365,16 @@ def _side(claim: Claim, evidence: Evidence) -> _Answer:
     found = (
         f"{_name(claim, evidence)}: centre of {claim.subject[0]} at {x:+.2f} east, {y:+.2f} north"
     )
-    return _towards(x, y, claim.object or "", found)
+    status, found = _towards(x, y, claim.object or "", found)
+    if len(places) == 2 or status == "contradicted":
+        return status, found
+    side = vocabulary()["sides"][claim.object]
+    share = evidence.inside(claim.subject[0], side["x"], side["y"], claim.source)
+    if share is None:
+        return _ABSENT
+    found = f"{found}, {share:.0f} % of it there"
+    yes = status == "supported" and share >= TOLERANCES.inside
+    return _decide(yes, share < TOLERANCES.not_inside, found)
 
 
 def _region(claim: Claim, evidence: Evidence) -> _Answer:

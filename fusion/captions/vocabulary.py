@@ -40,7 +40,9 @@ class Tolerances:
     larger: float = 1.0
     """Points by which a class must exceed another to be the larger one."""
     equal: float = 3.0
-    """Points within which two classes are equally large; twice that contradicts it."""
+    equal_relative: float = 0.25
+    """Points, and share of the larger class, within which two are equally large; twice the smaller
+    of both contradicts it."""
     ratio: float = 0.25
     """Relative, for "twice as much"; both classes must have a share of `ratio_from`."""
     ratio_from: float = 5.0
@@ -57,6 +59,11 @@ class Tolerances:
     """Offset of the centroid towards a side, the tile's half being 1 ..."""
     not_side: float = 0.05
     """... and offset that is not towards it."""
+    inside: float = 50.0
+    """Share of what lies on a side of the tile, or in its centre, that is in that half, quarter or
+    inner half: without it, what lies all around would lie in the centre ..."""
+    not_inside: float = 25.0
+    """... and share below which it does not lie there."""
     centre: float = 0.2
     """Largest offset of the centroid of what lies in the centre ..."""
     not_centre: float = 0.3
@@ -156,3 +163,32 @@ def season(month: int, latitude: float) -> str | None:
         return None
     order = ("winter", "spring", "summer", "autumn")
     return order[(month % 12 // 3 + (2 if latitude < 0 else 0)) % 4]
+
+
+_MEASURED = {
+    "elevation": (TOLERANCES.elevation_m, TOLERANCES.elevation_relative),
+    "relief": (TOLERANCES.relief_m, TOLERANCES.relief_relative),
+    "slope": (TOLERANCES.slope_degrees, TOLERANCES.slope_relative),
+    "canopy_height": (TOLERANCES.canopy_m, TOLERANCES.canopy_relative),
+}
+
+
+def tolerance(kind: str, name: str, value: float) -> float:
+    """How far a claimed number may be from a measured one, in the unit of both.
+
+    Args:
+        kind: Of the claim, as `grammar.KINDS`.
+        name: Property that is claimed; of no meaning for shares.
+        value: As measured.
+    """
+    if kind in ("soil", "climate"):
+        entry = vocabulary()[kind][name]
+        return max(float(entry["tolerance"]), float(entry.get("relative", 0.0)) * abs(value))
+    if name in _MEASURED:
+        fixed, relative = _MEASURED[name]
+        return max(fixed, relative * abs(value))
+    if kind == "index":
+        return TOLERANCES.index
+    if kind == "agreement":
+        return TOLERANCES.agreement
+    return min(TOLERANCES.share, TOLERANCES.share_small + TOLERANCES.share_growth * value)

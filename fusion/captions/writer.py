@@ -5,18 +5,24 @@ believed, this one included), or talking to a model (`chat.py`).
 """
 
 import hashlib
+import re
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 import numpy as np
 
-from fusion.captions.measure import Cover, Facts, Relief
+from fusion.captions.measure import Cover, Facts, Relief, towards
 from fusion.captions.vocabulary import TOLERANCES, vocabulary, words
 from fusion.texture import texture_systems
 
 
 class Writer(Protocol):
     """Whatever writes candidate captions from facts; an OpenAI-compatible one is in `chat.py`."""
+
+    @property
+    def name(self) -> str:
+        """What stands beside its captions."""
+        ...
 
     def __call__(self, facts: Facts, count: int) -> list[str]:
         """Write that many captions."""
@@ -26,25 +32,33 @@ class Writer(Protocol):
 _Draw = np.random.Generator
 
 
-def write_offline(facts: Facts, count: int) -> list[str]:
-    """Captions by the tile's id and the candidate's number: the same each time.
+class OfflineWriter:
+    """Captions by the tile's id and the candidate's number: the same each time, on any machine."""
 
-    Args:
-        facts: Measured on the tile.
-        count: How many; each is written on its own.
-    """
-    return [_caption(facts, number) for number in range(count)]
+    name = "offline"
+
+    def __call__(self, facts: Facts, count: int) -> list[str]:
+        """Write that many captions; each is written on its own.
+
+        Args:
+            facts: Measured on the tile.
+            count: How many.
+        """
+        return [_caption(facts, number) for number in range(count)]
+
+
+write_offline = OfflineWriter()
 
 
 def _caption(facts: Facts, number: int) -> str:
     seed = hashlib.sha256(f"{facts.tile}/{number}".encode()).digest()
     draw = np.random.default_rng(int.from_bytes(seed[:8], "little"))
-    first = [topic for topic in (_covers, _dominance) if topic(facts, draw)]
-    others = [topic for topic in _TOPICS if topic(facts, draw)]
+    possible = [topic for topic in (_dominance, *_TOPICS) if topic(facts, draw)]
+    first = [topic for topic in (_covers, _dominance) if topic in possible]
     chosen = [_pick(draw, first)] if first else []
+    others = [topic for topic in possible if topic not in first]
     size = min(len(others), int(draw.integers(3, 7)))
-    order = draw.permutation(len(others))[:size] if others else []
-    chosen += [others[i] for i in order]
+    chosen += [others[i] for i in draw.permutation(len(others))[:size]]
     if len(chosen) > 2 and draw.random() < 0.25:
         chosen[0], chosen[1] = chosen[1], chosen[0]
     return " ".join(_sentence(_pick(draw, topic(facts, draw))) for topic in chosen)
@@ -75,7 +89,7 @@ _FRACTIONS = {
 
 def _share(draw: _Draw, share: float, fraction: bool = False) -> str:
     """A share in words or digits, well within the tolerance that it will be held to."""
-    near = [name for name, value in _FRACTIONS.items() if abs(value - share) <= 0.06 * value]
+    near = [n for n, value in _FRACTIONS.items() if abs(value - share) <= min(0.06 * value, 3.0)]
     if fraction and near and draw.random() < 0.5:
         return f"{_pick(draw, ('about', 'roughly', 'around'))} {near[0]}"
     percent = _pick(draw, (" %", "%", " percent"))
@@ -128,7 +142,7 @@ def _first(facts: Facts) -> Cover | None:
     """The largest class, where that is beyond doubt."""
     if len(facts.order) > 1 and facts.order[0][1] - facts.order[1][1] < 2 * TOLERANCES.larger:
         return None
-    return next((c for c in facts.covers if facts.order and c.id == facts.order[0][0]), None)
+    return next((c for c in facts.covers if c.id == facts.order[0][0]), None)
 
 
 def _dominance(facts: Facts, draw: _Draw) -> list[str]:
@@ -142,41 +156,29 @@ def _dominance(facts: Facts, draw: _Draw) -> list[str]:
         f"{one} is the most widespread class",
         f"the main land cover is {one}, with {share}",
     ]
-    if first.share >= TOLERANCES.dominates:
+    if min(first.share, facts.order[0][1]) >= TOLERANCES.dominates:
         texts += [
             f"{tile} is dominated by {one}",
             f"{tile} is mostly {one} ({share})",
             f"{one} dominates",
-            f"mainly {one} is found in this {tile.removeprefix('the ')}",
             f"{tile} is dominated by {one} ({share})",
-        ][: 3 if draw.random() < 0.5 else 5]
-        texts = [text for text in texts if not text.startswith("mainly")]
-        later = next((c for c in facts.covers if facts.order[1:2] and c.id == facts.order[1][0]), 0)
-        if later:
-            texts.append(f"{tile} is dominated by {one}, followed by {_named(draw, later.id)}")
+        ]
+        texts += [
+            f"{tile} is dominated by {one}, followed by {_named(draw, later.id)}"
+            for later in facts.covers
+            if facts.order[1:2]
+            and later.id == facts.order[1][0]
+            and first.share - later.share >= 2 * TOLERANCES.larger
+        ]
     return texts
-
-
-def _sides_of(centre: tuple[float, float]) -> list[str]:
-    """Sides that a centre lies on beyond doubt."""
-    clear = TOLERANCES.side + 0.02
-    found = []
-    for side, entry in vocabulary()["sides"].items():
-        parts = [p * s for p, s in zip(centre, (entry["x"], entry["y"]), strict=True) if s]
-        if parts and min(parts) >= clear:
-            found.append(side)
-    if np.hypot(*centre) <= TOLERANCES.centre - 0.02:
-        found.append("centre")
-    # The more exact name where there are two.
-    return [s for s in found if "-" in s] or found
 
 
 def _places(facts: Facts, draw: _Draw) -> list[str]:
     texts = []
     for cover in facts.covers[:5]:
-        if cover.centre is None or not (sides := _sides_of(cover.centre)):
+        if not cover.sides:
             continue
-        side, one = _pick(draw, sides), _named(draw, cover.id)
+        side, one = _pick(draw, cover.sides), _named(draw, cover.id)
         adjective = side if side == "centre" else f"{side}ern"
         texts += [
             f"{one} lies in the {side}",
@@ -197,9 +199,10 @@ def _beside(facts: Facts, draw: _Draw) -> list[str]:
             if one is other:
                 continue
             away = (one.centre[0] - other.centre[0], one.centre[1] - other.centre[1])
-            sides = [side for side in _sides_of(away) if side != "centre"]
-            if sides:
-                texts.append(f"{_named(draw, one.id)} lies {sides[0]} of {_named(draw, other.id)}")
+            texts += [
+                f"{_named(draw, one.id)} lies {side} of {_named(draw, other.id)}"
+                for side in towards(away)
+            ]
     return texts
 
 
@@ -230,7 +233,8 @@ def _relations(facts: Facts, draw: _Draw) -> list[str]:
                     f"{b} is less extensive than {a}",
                     f"{b} covers a smaller area than {a}",
                 ]
-            if one.share - other.share <= TOLERANCES.equal - 0.5:
+            near = min(TOLERANCES.equal - 0.5, 0.8 * TOLERANCES.equal_relative * one.share)
+            if one.share - other.share <= near:
                 texts.append(f"{a} and {b} have similar shares")
             ratio = one.share / other.share
             if other.share >= TOLERANCES.ratio_from + 0.5 and 1.8 <= ratio <= 2.2:
@@ -303,15 +307,15 @@ def _relief(facts: Facts, draw: _Draw) -> list[str]:
     relief = facts.relief
     if relief is None:
         return []
-    low, high, mean = f"{relief.lowest:.0f}", f"{relief.highest:.0f}", f"{relief.mean:.0f}"
+    low, high, mean = round(relief.lowest), round(relief.highest), round(relief.mean)
     texts = [
         f"elevation ranges from {low} to {high} m",
         f"the mean elevation is {mean} m",
         f"the highest point is at {high} m",
         f"the lowest point lies at {low} m",
-        f"the relief is {relief.highest - relief.lowest:.0f} m",
+        f"the relief is {round(relief.highest - relief.lowest)} m",
         f"elevations lie between {low} and {high} m, with a mean of {mean} m",
-    ][: 5 if draw.random() < 0.5 else 4]
+    ]
     if relief.rises:
         fall = {"north": "south", "south": "north", "east": "west", "west": "east"}
         down = "-".join(fall[part] for part in relief.rises.split("-"))
@@ -344,14 +348,10 @@ def _landforms(facts: Facts, draw: _Draw) -> list[str]:
     known = sorted(((s, f) for f, s in shares.items() if s >= 1.0), reverse=True)
     if not known:
         return []
-    names = {form: entry["names"] for form, entry in vocabulary()["landforms"].items()}
-    share, form = known[0]
-    texts = []
-    for other_share, other in known[:4]:
-        text = _share(draw, other_share)
-        texts.append(f"{_PLURAL[other]} make up {text} of the terrain")
-    if len(known) == 1 or share - known[1][0] >= 2 * TOLERANCES.larger:
-        texts.append(f"the most common landform is {_pick(draw, names[form][:1])}")
+    (share, form), *others = known
+    texts = [f"{_PLURAL[f]} make up {_share(draw, s)} of the terrain" for s, f in known[:4]]
+    if not others or share - others[0][0] >= 2 * TOLERANCES.larger:
+        texts.append(f"{_PLURAL[form]} are the most common landform")
     return texts
 
 
@@ -373,17 +373,27 @@ def _vegetation(facts: Facts, draw: _Draw) -> list[str]:
     texts = []
     for index, value in facts.indices.items():
         title = vocabulary()["indices"][index]["title"]
-        said = f"{value:.2f}".replace("-0.00", "0.00")
+        said = _number(value, TOLERANCES.index)
         texts += [
             f"the median {title} is {said}",
             f"{title} has a median of {said}",
         ]
     ndvi = facts.indices.get("ndvi")
     if ndvi is not None:
-        for word in words("vigour").values():
-            if word.start + 0.01 <= ndvi < word.end - 0.01:
-                texts.append(_pick(draw, vocabulary()["vigour"][word.id]["names"][1:2]))
+        texts += [
+            _VIGOUR[word.id]
+            for word in words("vigour").values()
+            if word.start + 0.01 <= ndvi < word.end - 0.01
+        ]
     return texts
+
+
+_VIGOUR = {
+    "dense": "the vegetation is dense",
+    "moderate": "the vegetation is moderately dense",
+    "sparse": "the vegetation is sparse",
+    "barren": "there is hardly any vegetation",
+}
 
 
 def _canopy(facts: Facts, draw: _Draw) -> list[str]:
@@ -392,9 +402,9 @@ def _canopy(facts: Facts, draw: _Draw) -> list[str]:
         texts.append(f"the tallest trees reach {facts.canopy['maximum']:.0f} m")
         texts.append(f"the maximum canopy height is {facts.canopy['maximum']:.1f} m")
     if "median" in facts.canopy:
-        texts.append(f"the canopy has a median height of {facts.canopy['median']:.0f} m")
+        texts.append(f"the canopy has a median of {facts.canopy['median']:.0f} m")
         texts.append(f"the median canopy height is {facts.canopy['median']:.1f} m")
-    return [text.replace("canopy has a median height", "canopy has a median") for text in texts]
+    return texts
 
 
 def _time(facts: Facts, draw: _Draw) -> list[str]:
@@ -408,7 +418,7 @@ def _time(facts: Facts, draw: _Draw) -> list[str]:
     if facts.season:
         part = ("early", "mid", "late")[date.month % 3]
         texts += [
-            f"it is a {facts.season} scene",
+            f"it is {'an' if facts.season == 'autumn' else 'a'} {facts.season} scene",
             f"the scene was acquired in {facts.season}",
             f"the scene was recorded in {part} {facts.season} {date.year}",
         ]
@@ -421,36 +431,42 @@ _UNITS = {"percent": " %", "pH": "", "1": "", "degC": " °C", "g/cm**3": " g/cm3
 def _soil(facts: Facts, draw: _Draw) -> list[str]:
     texts, said = [], []
     for element in facts.soil:
-        title = vocabulary()["soil"][element.id]["names"][-1]
-        value = _number(element.value, float(vocabulary()["soil"][element.id]["tolerance"]))
-        unit = _UNITS.get(element.unit, f" {element.unit}")
-        texts.append(f"the {title} is {value}{unit}".replace("the ph", "the pH"))
-        said.append(f"{title} of {value}{unit}".replace("ph", "pH", 1))
+        entry = vocabulary()["soil"][element.id]
+        value = _number(element.value, float(entry["tolerance"])) + _unit(element.unit)
+        texts.append(f"the {entry['title']} is {value}")
+        said.append(f"{entry['title']} of {value}")
         if element.id == "ph_h2o":
-            for word in words("reaction").values():
-                if word.start + 0.05 <= element.value < word.end - 0.05:
-                    texts.append(f"the soil is {word.id}")
+            texts += [
+                f"the soil is {word.id}"
+                for word in words("reaction").values()
+                if word.start + 0.05 <= element.value < word.end - 0.05
+            ]
     if said:
         some = [said[int(i)] for i in draw.permutation(len(said))[:3]]
         texts.append(f"the soil has {_joined(some)}")
     if facts.texture:
         texture = texture_systems()["usda"].labels[facts.texture]
-        texts += [f"the topsoil texture is {texture}", f"the soil is {texture} soil"]
+        texts += [f"the topsoil texture is {texture}", f"the soil is a {texture}"]
     return texts
+
+
+def _unit(unit: str) -> str:
+    return _UNITS.get(unit, f" {unit}")
 
 
 def _number(value: float, tolerance: float) -> str:
     """Digits enough that rounding takes a tenth of the tolerance or less."""
     digits = max(0, int(np.ceil(-np.log10(tolerance / 5))))
-    return f"{value:.{digits}f}"
+    # Adding zero takes the sign off a zero.
+    return f"{round(value, digits) + 0.0:.{digits}f}"
 
 
 def _climate(facts: Facts, draw: _Draw) -> list[str]:
     texts = []
     for element in facts.climate:
         entry = vocabulary()["climate"][element.id]
-        title, unit = _pick(draw, entry["names"][:3]), _UNITS.get(element.unit, f" {element.unit}")
-        texts.append(f"the {title} is {_number(element.value, float(entry['tolerance']))}{unit}")
+        value = _number(element.value, float(entry["tolerance"])) + _unit(element.unit)
+        texts.append(f"the {_pick(draw, entry['names'][:3])} is {value}")
     return texts
 
 
@@ -459,12 +475,21 @@ def _where(facts: Facts, draw: _Draw) -> list[str]:
     east = "E" if facts.longitude >= 0 else "W"
     at = f"{abs(facts.latitude):.2f}° {north}, {abs(facts.longitude):.2f}° {east}"
     texts = [f"the tile lies at {at}", f"{_tile(draw)} is located at {at}"]
-    for name in facts.places[:3]:
+    for name in [name for name in facts.places if _can_be_said(name)][:3]:
         texts += [f"{_tile(draw)} lies near {name}", f"{_tile(draw)} is located near {name}"]
-    if facts.tags:
-        said = [tag.split("=")[1].replace("_", " ") for tag in facts.tags[:3]]
-        texts.append(f"OpenStreetMap marks {_joined(said)}")
+    values = [match[1].replace("_", " ") for tag in facts.tags if (match := _TAG.match(tag))]
+    if values:
+        texts.append(f"OpenStreetMap marks {_joined(sorted(set(values))[:3])}")
     return texts
+
+
+def _can_be_said(name: str) -> bool:
+    """Can a place name be told from the words around it, and does it end no sentence?"""
+    return name[:1].isupper() and not set(name) & set(".!?:;()\n")
+
+
+# A map's value that is a word: not `yes`, a number, or an enumeration.
+_TAG = re.compile(r"^[^=]+=(?!(?:yes|no)$)(?!.*_and_)([a-z_]+)$")
 
 
 _Topic = Callable[[Facts, _Draw], list[str]]
