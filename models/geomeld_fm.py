@@ -234,7 +234,8 @@ class GeoMeldFM(nn.Module):
         if config.contrast_width:
             self.image = nn.Linear(width, config.contrast_width, bias=False)
             self.text = nn.Linear(config.caption_width, config.contrast_width, bias=False)
-            self.log_sharpness = nn.Parameter(torch.tensor(_unbounded(1 / FIRST_TEMPERATURE)))
+            # One element and not a scalar, which DeepSpeed cannot send to other processes.
+            self.log_sharpness = nn.Parameter(torch.tensor([_unbounded(1 / FIRST_TEMPERATURE)]))
             self.image.apply(initialise)
             self.text.apply(initialise)
 
@@ -263,10 +264,9 @@ class GeoMeldFM(nn.Module):
             forecast = self.predictor(tokens, seen, hidden, whole).float()
             teacher = self.teacher(self.pixels(batch, all_bands=True), ~visible).float()
         if config.contrast_width:
-            image = F.normalize(self.image(pooled).float(), dim=-1)
-            known = torch.where(batch["captioned"][:, None], batch["caption"], 0)
-            text = F.normalize(self.text(known.to(pooled.dtype)).float(), dim=-1)
-            temperature = 1 / _bounded(self.log_sharpness.float())
+            image = self.image_vectors(pooled)
+            text = self.text_vectors(torch.where(batch["captioned"][:, None], batch["caption"], 0))
+            temperature = 1 / _bounded(self.log_sharpness.float()).squeeze()
         return {
             "hidden": hidden,
             "maps": maps,
@@ -317,6 +317,14 @@ class GeoMeldFM(nn.Module):
         """
         tokens = self.encoder(self.pixels(batch), torch.ones_like(batch["visible"]))
         return tokens.float(), pool(tokens, self.measured(batch)).float()
+
+    def image_vectors(self, pooled: Tensor) -> Tensor:
+        """(B, width) features of tiles -> (B, contrast width) unit vectors beside captions."""
+        return F.normalize(self.image(pooled.to(self.image.weight.dtype)).float(), dim=-1)
+
+    def text_vectors(self, caption: Tensor) -> Tensor:
+        """(B, caption width) embeddings -> (B, contrast width) unit vectors beside tiles."""
+        return F.normalize(self.text(caption.to(self.text.weight.dtype)).float(), dim=-1)
 
     @torch.no_grad()
     def follow(self, momentum: float) -> None:

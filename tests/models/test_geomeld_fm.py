@@ -121,6 +121,18 @@ def test_hidden_pixels_do_not_reach_the_visible_side() -> None:
         assert torch.equal(a["maps"][name], b["maps"][name])
 
 
+def test_the_teacher_sees_the_complement_alone() -> None:
+    made, given = model(), batch()
+    changed = {**given, "values": dict(given["values"])}
+    seen = (
+        given["visible"].view(-1, 1, 4, 4).repeat_interleave(PATCH, 2).repeat_interleave(PATCH, 3)
+    )
+    changed["values"]["sentinel2"] = torch.where(seen, 7.0, given["values"]["sentinel2"])
+    a, b = made(given), made(changed)
+    assert torch.equal(a["teacher"], b["teacher"])
+    assert not torch.equal(a["forecast"], b["forecast"])
+
+
 def test_sentinel1_as_an_input() -> None:
     made, given = model(inputs=(SENTINEL2, SENTINEL1)), batch()
     pooled = made.features(given)[1]
