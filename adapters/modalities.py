@@ -57,6 +57,9 @@ class ModalitySpec(BaseModel):
     target: bool = Field(description="May a model be asked for it?")
     bands: tuple[Band, ...] = Field((), description="None for vectors: the tile names elements.")
     codes: Mapping[int, str] = Field({}, description="Class code -> label.")
+    colours: Mapping[int, str] = Field(
+        {}, description="Class code -> colour of its publisher's legend, #rrggbb."
+    )
 
     @property
     def is_vector(self) -> bool:
@@ -156,6 +159,8 @@ class ModalitySpec(BaseModel):
             raise ValueError(f"{self.nodata:g} is both a class and nodata")
         for band in self.bands:
             self._require_storable(band)
+        if self.colours.keys() != self.codes.keys():
+            raise ValueError("each class has a colour, and nothing else has")
         return self
 
     def _require_storable(self, band: Band) -> None:

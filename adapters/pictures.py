@@ -94,6 +94,48 @@ def _overview(path: Path) -> tuple["np.ma.MaskedArray", tuple[float, float, floa
         return pixels, tuple(layer.bounds)
 
 
+def photograph(bands: "np.ndarray", present: "np.ndarray") -> bytes:
+    """Red, green and blue as bare pixels, from the 2nd to the 98th percentile of all three.
+
+    Args:
+        bands: (3, h, w).
+        present: (3, h, w) bool; a pixel without one of them is transparent.
+    """
+    import numpy as np
+    from matplotlib.image import imsave
+
+    whole = present.all(axis=0)
+    picture = np.zeros((*whole.shape, 4))
+    if whole.any():
+        low, high = np.percentile(bands[:, whole], (2, 98))
+        stretched = (np.where(whole, bands, low) - low) / max(high - low, 1e-6)
+        picture[..., :3] = np.moveaxis(stretched.clip(0.0, 1.0), 0, -1)
+        picture[..., 3] = whole
+    buffer = io.BytesIO()
+    imsave(buffer, picture, format="png", metadata={"Software": None})
+    return buffer.getvalue()
+
+
+def class_map(codes: "np.ndarray", present: "np.ndarray", colours: Mapping[int, str]) -> bytes:
+    """Classes as bare pixels in the colours of their legend.
+
+    Args:
+        codes: (h, w).
+        present: (h, w) bool; where False, transparent.
+        colours: Code -> #rrggbb.
+    """
+    import numpy as np
+    from matplotlib.colors import to_rgba
+    from matplotlib.image import imsave
+
+    table = np.zeros((256, 4))
+    table[list(colours)] = [to_rgba(colour) for colour in colours.values()]
+    picture = np.where(present[..., None], table[codes], 0.0)
+    buffer = io.BytesIO()
+    imsave(buffer, picture, format="png", metadata={"Software": None})
+    return buffer.getvalue()
+
+
 def histogram(values: Sequence[float], label: str) -> bytes:
     """Distribution of one column."""
     figure, axes = canvas()

@@ -8,7 +8,7 @@ import sys
 import tomllib
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
 from adapters.errors import SettingsError
 
@@ -50,6 +50,22 @@ class Settings(BaseModel):
     twin_seed: int = Field(20090401, description="Seed of the synthetic twin.")
     training_ranks: int = Field(
         2, ge=1, description="Processes that a training job is launched with."
+    )
+    tiles_per_kind: int = Field(
+        4,
+        ge=0,
+        description="Tiles between soil samples: at most so many of each land cover, where scenes "
+        "are.",
+    )
+    caption_url: str = Field(
+        "",
+        description="Base address of an OpenAI-compatible chat model that captions are written by, "
+        "such as http://localhost:8000/v1; empty: written offline.",
+    )
+    caption_model: str = Field("", description="Name that its server knows the model by.")
+    caption_key: SecretStr = Field(
+        SecretStr(""),
+        description="Key for its server: set it as SOILMELD_CAPTION_KEY, not in a file.",
     )
     lock_timeout_s: float = Field(
         120.0, gt=0, description="How long a commit waits for the store's lock."
@@ -102,6 +118,16 @@ class Settings(BaseModel):
     def fused(self) -> Path:
         """Feature matrices: `<fused>/<origin group>/<version>/`."""
         return self.data_root / "fused"
+
+    @property
+    def tiles(self) -> Path:
+        """Tile sets: `<tiles>/<origin group>/<version>/`."""
+        return self.data_root / "tiles"
+
+    @property
+    def captions(self) -> Path:
+        """The same tile sets with captions: `<captions>/<origin group>/<version>/`."""
+        return self.data_root / "captions"
 
     @property
     def runs(self) -> Path:

@@ -19,6 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from adapters.modalities import ROI_M, modality
+from adapters.scenes.catalogues import ORIGIN_FILE
 from adapters.settings import Settings
 from adapters.twin import landscape as land
 from adapters.twin.europe import Array, Europe, degrees
@@ -151,15 +152,12 @@ def make(settings: Settings, size: str | None = None, seed: int | None = None) -
     Returns:
         The catalogue, `<scenes>/twin/catalog.json`.
     """
-    from adapters.twin.making import ORIGIN_FILE, code_of_the_twin
-
     size, seed = size or settings.twin_size, settings.twin_seed if seed is None else seed
-    recipe = {"size": size, "seed": seed, "code": code_of_the_twin()}
+    recipe = _recipe(size, seed)
     folder, truth = settings.scenes / CATALOGUE, settings.truth_root / "scenes"
-    record = folder / ORIGIN_FILE
-    if record.is_file() and truth.is_dir():
-        if json.loads(record.read_text(encoding="utf-8"))["twin"] == recipe:
-            return folder / "catalog.json"
+    if _written(settings) == recipe:
+        return folder / "catalog.json"
+    if folder.is_dir():
         shutil.rmtree(folder)
     settings.scenes.mkdir(parents=True, exist_ok=True)
     settings.truth_root.mkdir(parents=True, exist_ok=True)
@@ -178,6 +176,25 @@ def make(settings: Settings, size: str | None = None, seed: int | None = None) -
             if left.is_dir():
                 shutil.rmtree(left)
     return folder / "catalog.json"
+
+
+def stale(settings: Settings) -> bool:
+    """Would `make` write scenes by these settings?"""
+    return _written(settings) != _recipe(settings.twin_size, settings.twin_seed)
+
+
+def _recipe(size: str, seed: int) -> dict[str, object]:
+    from adapters.twin.making import code_of_the_twin
+
+    return {"size": size, "seed": seed, "code": code_of_the_twin()}
+
+
+def _written(settings: Settings) -> dict[str, object] | None:
+    """What the scenes that are there were made by; None where they or their truth are not there."""
+    record = settings.scenes / CATALOGUE / ORIGIN_FILE
+    if not record.is_file() or not (settings.truth_root / "scenes").is_dir():
+        return None
+    return json.loads(record.read_text(encoding="utf-8"))["twin"]
 
 
 def write(world: World, folder: Path, truth: Path) -> None:

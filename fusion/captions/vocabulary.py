@@ -147,10 +147,11 @@ def element(vector: str, name: str) -> tuple[str, str] | None:
 
     Args:
         vector: `soil` or `climate`.
-        name: As in the tile's list; what precedes a dot is the source.
+        name: As in the tile's list; what precedes a dot is the source, and what follows two
+            underscores the method.
     """
     known = vocabulary()[vector]
-    last = name.rsplit(".", 1)[-1]
+    last = name.rsplit(".", 1)[-1].partition("__")[0]
     found = next((p for p, e in known.items() if last in (p, e.get("quantity"))), None)
     if found is None:
         return None

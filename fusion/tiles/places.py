@@ -147,7 +147,7 @@ def world_grid(step_deg: float, box: tuple[float, float, float, float]) -> np.nd
         box: West, south, east, north in degrees.
     """
     west, south, east, north = box
-    rows = []
+    rows = [np.empty((0, 2))]
     for latitude in np.arange(south + step_deg / 2, north, step_deg):
         step = step_deg / np.cos(np.radians(latitude))
         along = np.arange(west + step / 2, east, step)

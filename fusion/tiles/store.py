@@ -81,13 +81,14 @@ _INDEX = pa.schema(
 
 
 def write(
-    tiles: Iterable[Tile] | Mapping[str, Callable[[], Tile]],
+    tiles: Iterable[Tile] | Mapping[str, Callable[[], Tile | None]],
     folder: Path,
     captions: Mapping[str, str] | None = None,
     *,
     evaluation: np.ndarray | None = None,
     guard_m: float = GUARD_M,
     inputs: str = "",
+    about: Mapping[str, Any] | None = None,
     shard_tiles: int = SHARD_TILES,
 ) -> Path:
     """Write tiles as a new version of a set.
@@ -96,14 +97,15 @@ def write(
     often writing was interrupted; a version that is there already is left as it is.
 
     Args:
-        tiles: The tiles; or id -> what makes the tile, and then tiles of shards that an interrupted
-            call has finished are not made again.
+        tiles: The tiles; or id -> what makes the tile, None where there is none, and then tiles of
+            shards that an interrupted call has finished are not made again.
         folder: Of all versions.
         captions: Tile id -> caption.
         evaluation: (m, 2) longitude and latitude of places that models are evaluated on.
         guard_m: Least distance between tiles of different splits, and to `evaluation`.
         inputs: Digest of all that the tiles are made from, where `tiles` makes them: shards of an
             interrupted call are taken over only if it is the same.
+        about: What `set.json` says besides, such as the group and the terms of its values.
         shard_tiles: Tiles a shard.
 
     Returns:
@@ -122,9 +124,9 @@ def write(
             plan = {"inputs": inputs, "ids": [*tiles], "tiles": shard_tiles, "format": FORMAT}
         _prepare(staging, plan)
         tables = list(_write_shards(tiles, staging, shard_tiles))
-        if not tables:
+        index = pa.concat_tables(tables) if tables else _INDEX.empty_table()
+        if not index.num_rows:
             raise FusionError("no tile to write", file=str(folder), remedy="build tiles first")
-        index = pa.concat_tables(tables)
         _require_sound(index, captions or {}, folder)
         split = tile_splits(
             index["longitude"].to_numpy(),
@@ -147,6 +149,7 @@ def write(
         described = _described(
             staging, index, guard_m, 0 if evaluation is None else len(evaluation)
         )
+        described = {**(about or {}), **described}
         content = (json.dumps(described, indent=1, ensure_ascii=False) + "\n").encode()
         (staging / "set.json").write_bytes(content)
         version = folder / hashlib.sha256(content).hexdigest()[:16]
@@ -171,7 +174,7 @@ def _prepare(staging: Path, plan: dict[str, Any] | None) -> None:
 
 
 def _write_shards(
-    tiles: Iterable[Tile] | Mapping[str, Callable[[], Tile]], staging: Path, shard_tiles: int
+    tiles: Iterable[Tile] | Mapping[str, Callable[[], Tile | None]], staging: Path, shard_tiles: int
 ) -> Iterator[pa.Table]:
     made = isinstance(tiles, Mapping)
     rows = iter(tiles.items() if made else tiles)
@@ -182,18 +185,24 @@ def _write_shards(
         shard, sidecar = f"{number:05d}.tar", staging / f"{number:05d}.rows"
         # The sidecar comes last: a shard that has one is whole.
         if not sidecar.is_file():
-            listed = (make() for _, make in part) if made else part
+            listed = _made(part) if made else part
             table = _write_shard(listed, staging / "shards" / shard, number * shard_tiles)
-            if made and table["id"].to_pylist() != [name for name, _ in part]:
-                wrong = set(table["id"].to_pylist()) ^ {name for name, _ in part}
-                raise FusionError(
-                    "tiles were made under other ids than they were asked for",
-                    samples=sorted(wrong),
-                    remedy="name each tile by the id it has",
-                )
             pq.write_table(table, sidecar.with_suffix(".part"))
             sidecar.with_suffix(".part").rename(sidecar)
         yield pq.read_table(sidecar)
+
+
+def _made(part: list[tuple[str, Callable[[], Tile | None]]]) -> Iterator[Tile]:
+    for name, make in part:
+        tile = make()
+        if tile is not None and tile.id != name:
+            raise FusionError(
+                "a tile was made under another id than it was asked for",
+                samples=[name, tile.id],
+                remedy="name each tile by the id it has",
+            )
+        if tile is not None:
+            yield tile
 
 
 def _write_shard(tiles: Iterable[Tile], path: Path, first: int) -> pa.Table:

@@ -126,6 +126,7 @@ def _entry(id_: str) -> dict[str, object]:
         ("worldcover", {"nodata": 10}, "both a class and nodata"),
         ("worldcover", {"codes": {}}, "have codes"),
         ("worldcover", {"codes": {300: "moon"}}, "do not fit"),
+        ("worldcover", {"colours": {10: "#006400"}}, "has a colour"),
         ("canopy_height", {"dtype": "uint8", "nodata": 255}, "does not hold"),
         ("canopy_height", {"nodata": 50}, "is a value"),
         ("sentinel2", {"gsd": 30}, "no whole number"),

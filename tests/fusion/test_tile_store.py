@@ -266,8 +266,17 @@ def test_what_cannot_be_one_set_is_refused(tmp_path: Path) -> None:
         write([tile(1)], tmp_path, {"good-9": "A lake."})
     with pytest.raises(FusionError, match="no JSON"):
         write([dataclasses.replace(tile(1), extra={"cloud": float("nan")})], tmp_path)
-    with pytest.raises(FusionError, match="other ids"):
+    with pytest.raises(FusionError, match="another id"):
         write({"good-2": lambda: tile(1)}, tmp_path)
+    with pytest.raises(FusionError, match="no tile to write"):
+        write({"good-2": lambda: None}, tmp_path)
+
+
+def test_a_place_without_a_tile_leaves_no_row(tmp_path: Path) -> None:
+    makers = {"good-0": lambda: tile(0), "nowhere": lambda: None, "good-1": lambda: tile(1)}
+    folder = write(makers, tmp_path, about={"group": "synthetic"}, shard_tiles=2)
+    assert TileSet(folder).index["id"].to_list() == ["good-0", "good-1"]
+    assert TileSet(folder).described["group"] == "synthetic"
 
 
 def test_through_http_only_the_bytes_of_what_is_wanted_come(folder: Path) -> None:

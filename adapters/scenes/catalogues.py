@@ -1,0 +1,89 @@
+"""Catalogues of scenes on this machine: whose they are, and which version of them lies here.
+
+    <scenes>/<name>/catalog.json    a static STAC catalogue; files of its items lie here, or are
+                                    addresses of which windows are read
+    <scenes>/<name>/.origin.json    {"origin": "synthetic" or "open"}, by whoever made it other than
+                                    a user
+
+Belongs here: which catalogues stand in an origin group, and noticing that one changed.
+Never here: what a catalogue lists (`find.py`).
+"""
+
+import hashlib
+import json
+from pathlib import Path
+
+from adapters.errors import ArchiveError
+from adapters.scenes.find import find
+from adapters.scenes.scene import Scene
+from adapters.settings import Settings
+
+CATALOGUE = "catalog.json"
+ORIGIN_FILE = ".origin.json"
+
+
+def catalogues(settings: Settings, group: str) -> list[Path]:
+    """Folders of the static catalogues whose scenes stand in a group.
+
+    Raises:
+        ArchiveError: The record of a catalogue's origin is broken.
+    """
+    found = settings.scenes.glob(f"*/{CATALOGUE}")
+    # A hidden folder is one that is being written.
+    folders = sorted(path.parent for path in found if not path.parent.name.startswith("."))
+    return [folder for folder in folders if origin(folder) == group]
+
+
+def origin(folder: Path) -> str:
+    """Whose scenes a catalogue lists: `synthetic`, `open` or `user`.
+
+    Raises:
+        ArchiveError: The record of its origin is broken.
+    """
+    record = folder / ORIGIN_FILE
+    if not record.is_file():
+        return "user"
+    try:
+        said = json.loads(record.read_text(encoding="utf-8"))["origin"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise ArchiveError(
+            "it does not say whose scenes these are",
+            file=str(record),
+            remedy='write {"origin": "open"}, or remove the file if the scenes are yours',
+        ) from error
+    if said not in ("synthetic", "open"):
+        raise ArchiveError(
+            "no such origin",
+            file=str(record),
+            samples=[said],
+            remedy="say synthetic or open, or remove the file if the scenes are yours",
+        )
+    return said
+
+
+def scenes(settings: Settings, group: str) -> list[Scene]:
+    """Scenes of all catalogues of a group.
+
+    Raises:
+        ArchiveError: A catalogue is broken, or lists what its layout does not allow.
+    """
+    folders = catalogues(settings, group)
+    return [scene for folder in folders for scene in find(str(folder / CATALOGUE), group)]
+
+
+def version(settings: Settings, group: str) -> str | None:
+    """Digest of names, sizes and modification times of all files of a group's catalogues.
+
+    Returns:
+        None where the group has no catalogue. No server is asked.
+    """
+    folders = catalogues(settings, group)
+    if not folders:
+        return None
+    digest = hashlib.sha256()
+    for path in sorted(path for folder in folders for path in folder.rglob("*")):
+        if path.is_file():
+            stat = path.stat()
+            place = path.relative_to(settings.scenes).as_posix()
+            digest.update(f"{place} {stat.st_size} {stat.st_mtime_ns}\n".encode())
+    return digest.hexdigest()[:16]
