@@ -86,6 +86,10 @@ class TrainingError(SoilmeldError):
     """A training job cannot start, continue or be evaluated."""
 
 
+class CaptionError(SoilmeldError):
+    """A caption cannot be written or reviewed."""
+
+
 class LicenceError(SoilmeldError):
     """An action would pass on data whose licence forbids it."""
 

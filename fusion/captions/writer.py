@@ -432,7 +432,7 @@ def _soil(facts: Facts, draw: _Draw) -> list[str]:
     texts, said = [], []
     for element in facts.soil:
         entry = vocabulary()["soil"][element.id]
-        value = _number(element.value, float(entry["tolerance"])) + _unit(element.unit)
+        value = _number(element.value, float(entry["tolerance"])) + unit_text(element.unit)
         texts.append(f"the {entry['title']} is {value}")
         said.append(f"{entry['title']} of {value}")
         if element.id == "ph_h2o":
@@ -450,7 +450,8 @@ def _soil(facts: Facts, draw: _Draw) -> list[str]:
     return texts
 
 
-def _unit(unit: str) -> str:
+def unit_text(unit: str) -> str:
+    """What stands behind a number in that unit."""
     return _UNITS.get(unit, f" {unit}")
 
 
@@ -465,7 +466,7 @@ def _climate(facts: Facts, draw: _Draw) -> list[str]:
     texts = []
     for element in facts.climate:
         entry = vocabulary()["climate"][element.id]
-        value = _number(element.value, float(entry["tolerance"])) + _unit(element.unit)
+        value = _number(element.value, float(entry["tolerance"])) + unit_text(element.unit)
         texts.append(f"the {_pick(draw, entry['names'][:3])} is {value}")
     return texts
 

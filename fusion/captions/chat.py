@@ -1,0 +1,263 @@
+"""Captions by a chat model, through the protocol that most servers of such models speak.
+
+Belongs here: the prompt, and one request to `/chat/completions` of an OpenAI-compatible server,
+be it a service or a model on the own machine. Never here: belief; what a model writes is checked
+sentence by sentence like any other caption.
+"""
+
+import json
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Any, Self
+
+import requests
+from pydantic import BaseModel, Field, ValidationError, model_validator
+from requests.adapters import HTTPAdapter
+
+from adapters.download import ATTEMPTS, retries
+from adapters.errors import CaptionError, SettingsError
+from adapters.settings import Settings
+from fusion.captions.measure import Cover, Facts
+from fusion.captions.vocabulary import label, vocabulary
+from fusion.captions.writer import Writer, unit_text, write_offline
+from fusion.texture import texture_systems
+
+_RULES = """You write captions of satellite image tiles of 1,280 m by 1,280 m.
+The user gives facts that were measured on one tile, as JSON. Write one caption of 4 to 8 short \
+plain English sentences.
+- State only what the facts say. Add no causes, uses, history, names, colours or moods.
+- One or two facts a sentence; vary which facts you choose, their order and your wording.
+- Keep numbers as measured, rounded sensibly, with their units (%, m, degrees, g/kg, mm, °C).
+- Call land-cover classes, landforms and properties by the names given. Sides are north, south, \
+east, west, north-east and so on, or the centre.
+- No headings, lists, questions or remarks about the task: the sentences alone.
+Every sentence is checked against the measurements, and removed if it is not supported."""
+
+
+class _Message(BaseModel):
+    content: str | None = None
+    refusal: str | None = None
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Self:
+        if self.content is None and self.refusal is None:
+            raise ValueError("a message without content")
+        return self
+
+    @property
+    def text(self) -> str:
+        """The caption, or why the model writes none, which no check will support."""
+        return self.refusal or "" if self.content is None else self.content
+
+
+class _Choice(BaseModel):
+    message: _Message
+
+
+class _Completion(BaseModel):
+    """What is read of an answer."""
+
+    choices: list[_Choice] = Field(min_length=1)
+
+
+@dataclass(frozen=True)
+class ChatWriter:
+    """A chat model as a writer of captions.
+
+    Attributes:
+        url: Base address, to which `/chat/completions` is added; it mostly ends in `/v1`.
+        model: Name that the server knows the model by.
+        key: Sent as bearer token; empty for servers that want none.
+        temperature: Of the model's choice of words.
+        connect_s: Seconds to wait for a connection.
+        read_s: Seconds to wait for an answer to begin, and between two pieces of it.
+    """
+
+    url: str
+    model: str
+    key: str = field(default="", repr=False)
+    temperature: float = 0.7
+    connect_s: float = 10.0
+    read_s: float = 120.0
+
+    @property
+    def name(self) -> str:
+        """The model's."""
+        return f"chat model {self.model}"
+
+    def __call__(self, facts: Facts, count: int) -> list[str]:
+        """Ask for that many captions.
+
+        A server may give fewer than it is asked for (many know no `n`); it is then asked again.
+
+        Args:
+            facts: Measured on the tile; the model is told these and nothing else.
+            count: How many.
+
+        Raises:
+            CaptionError: The server is not reached, refuses the key or the request, is busy for
+                too long, or answers with something else than completions.
+        """
+        # A broken answer was perhaps written in full, and paid for: it is asked for once more.
+        again = retries().new(read=1, allowed_methods={"POST"})
+        found: list[str] = []
+        with requests.Session() as http:
+            for scheme in ("http://", "https://"):
+                http.mount(scheme, HTTPAdapter(max_retries=again))
+            while len(found) < count:
+                found += self._completions(http, facts, count - len(found))
+        return found[:count]
+
+    def _completions(self, http: requests.Session, facts: Facts, count: int) -> list[str]:
+        body = {
+            "model": self.model,
+            "messages": [
+                {"role": "system", "content": _RULES},
+                {"role": "user", "content": json.dumps(told(facts), ensure_ascii=False)},
+            ],
+            "n": count,
+            "temperature": self.temperature,
+        }
+        try:
+            answer = http.post(
+                f"{self.url.rstrip('/')}/chat/completions",
+                json=body,
+                auth=self._authorised,
+                timeout=(self.connect_s, self.read_s),
+                allow_redirects=False,
+            )
+        except requests.RequestException as error:
+            raise self._error(
+                f"the chat model is not reached: {error}",
+                "look whether its server runs and `caption_url` is its address; without "
+                "`caption_url`, captions are written offline",
+            ) from error
+        self._require_success(answer)
+        try:
+            said = _Completion.model_validate_json(answer.content)
+        except ValidationError as error:
+            raise self._error(
+                f"the answer is no chat completion: {error.errors()[0]['msg']}",
+                "`caption_url` must be the base address of an OpenAI-compatible server; it mostly "
+                "ends in /v1",
+                answer,
+            ) from error
+        return [choice.message.text for choice in said.choices]
+
+    def _authorised(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        # As an authorisation of its own, so that no .netrc takes the key's place.
+        if self.key:
+            request.headers["Authorization"] = f"Bearer {self.key}"
+        return request
+
+    def _require_success(self, answer: requests.Response) -> None:
+        status = answer.status_code
+        if status == HTTPStatus.OK:
+            return
+        if status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
+            problem = f"the server refuses the {'key' if self.key else 'request without a key'}"
+            remedy = "set SOILMELD_CAPTION_KEY to a key that may use this model"
+        elif status == HTTPStatus.TOO_MANY_REQUESTS:
+            wait = answer.headers.get("Retry-After")
+            asks = f"; it asks to wait for {wait} s" if wait else ""
+            problem = f"the server still limits the rate after {ATTEMPTS} attempts{asks}"
+            remedy = "go on later, or use a model or key with a higher limit"
+        elif status == HTTPStatus.NOT_FOUND:
+            problem = "the server knows no such address or model"
+            remedy = "check `caption_model` and `caption_url`, which mostly ends in /v1"
+        elif answer.is_redirect:
+            problem = "the server sends elsewhere, and a key must not be sent on unasked"
+            remedy = f"set `caption_url` to where {answer.headers['Location']} leads"
+        elif status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            problem = f"the server fails after {ATTEMPTS} attempts"
+            remedy = "go on later, or use another server"
+        else:
+            problem = "the server refuses the request"
+            remedy = "see what it says; the model may not be one for chat"
+        raise self._error(f"{problem} ({status})", remedy, answer)
+
+    def _error(
+        self, problem: str, remedy: str, answer: requests.Response | None = None
+    ) -> CaptionError:
+        # Servers repeat a refused key in what they say of it.
+        said = "" if answer is None else answer.text[:300]
+        return CaptionError(
+            self._without_key(problem),
+            where=f"{self.url}, model {self.model}",
+            samples=[self._without_key(said)] if said else [],
+            remedy=remedy,
+        )
+
+    def _without_key(self, text: str) -> str:
+        return text.replace(self.key, "***") if self.key else text
+
+
+def writer_of(settings: Settings) -> Writer:
+    """The writer that the settings name: a chat model, or the offline one without `caption_url`.
+
+    Raises:
+        SettingsError: An address without a model.
+    """
+    if not settings.caption_url:
+        return write_offline
+    if not settings.caption_model:
+        raise SettingsError(
+            "a chat model's address without its name",
+            where="caption_model",
+            samples=[settings.caption_url],
+            remedy="set caption_model to the name that the server knows the model by",
+        )
+    return ChatWriter(
+        settings.caption_url, settings.caption_model, settings.caption_key.get_secret_value()
+    )
+
+
+def told(facts: Facts) -> dict[str, Any]:
+    """Facts as a model is told them: names instead of ids, units in the keys, nothing empty."""
+    relief = facts.relief
+    texture = texture_systems()["usda"].labels[facts.texture] if facts.texture else None
+    everything: dict[str, Any] = {
+        "date": facts.date.isoformat(),
+        "season": facts.season,
+        "latitude_degrees": facts.latitude,
+        "longitude_degrees": facts.longitude,
+        "land_cover": [_cover(cover) for cover in facts.covers],
+        "largest_classes_in_order": [label(name) for name, _ in facts.order[:3]],
+        "absent_classes": [label(name) for name in facts.absent],
+        "map_agreement_percent": facts.agreement,
+        "borders": [
+            {"classes": [label(b.one), label(b.other)], "length_m": b.length} for b in facts.borders
+        ],
+        "prevailing_class_by_side": {r.side: label(r.cover) for r in facts.regions},
+        "relief": relief
+        and {
+            "lowest_elevation_m": relief.lowest,
+            "highest_elevation_m": relief.highest,
+            "mean_elevation_m": relief.mean,
+            "median_slope_degrees": relief.median_slope,
+            "landform_shares_percent": {f: s for f, s in relief.landforms.items() if s},
+            "terrain_rises_towards": relief.rises,
+        },
+        "medians_of_spectral_indices": {
+            vocabulary()["indices"][name]["title"]: value for name, value in facts.indices.items()
+        },
+        "canopy_height_m": facts.canopy,
+        "soil": _elements(facts, "soil"),
+        "soil_texture_class": texture,
+        "climate": _elements(facts, "climate"),
+        "near": facts.places,
+        "openstreetmap": facts.tags,
+    }
+    return {key: value for key, value in everything.items() if value not in (None, (), [], {})}
+
+
+def _cover(cover: Cover) -> dict[str, Any]:
+    said: dict[str, Any] = {"class": label(cover.id), "share_percent": round(cover.share, 1)}
+    return said | ({"lies_mainly_in": cover.sides} if cover.sides else {})
+
+
+def _elements(facts: Facts, vector: str) -> dict[str, str]:
+    return {
+        vocabulary()[vector][e.id]["title"]: f"{e.value:.4g}{unit_text(e.unit)}"
+        for e in getattr(facts, vector)
+    }
