@@ -93,7 +93,7 @@ def test_learning_rate_warms_up_and_falls() -> None:
 
 def test_inference_needs_neither_deepspeed_nor_dagster() -> None:
     code = (
-        "import sys, training.predict, training.evaluate, training.launch; "
+        "import sys, training.predict, training.evaluate, training.launch, training.tile_features; "
         "print([m for m in ('deepspeed', 'dagster', 'dagster_pipes') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
