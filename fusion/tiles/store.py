@@ -27,13 +27,13 @@ from filelock import FileLock
 
 from adapters.errors import FusionError
 from adapters.modalities import ModalitySpec, modalities, modality
-from fusion.tiles.shards import ShardWriter, frame, open_place, unframe
+from fusion.tiles.shards import ShardWriter, ending, frame, open_place, unframe
 from fusion.tiles.splits import GUARD_M, RESOLUTION, tile_splits
 from fusion.tiles.statistics import Tally, TileStatistics
 from fusion.tiles.tile import Tile
 
 SHARD_TILES = 256
-FORMAT = 1
+FORMAT = 2
 _GAP = 32_768
 """Members that lie this close to each other are read at once: a request costs more than the gap."""
 _ORDER = sorted(modalities(), key=lambda spec: spec.id == "rgb")
@@ -259,7 +259,7 @@ def _write_tile(tile: Tile, out: ShardWriter, key: str) -> dict[str, Any]:
         values, present = spec.stored(tile.arrays[name], tile.present[name]), tile.present[name]
         share = _share(present)
         row[f"{name}.share"] = share.tolist()
-        span = out.add(f"{key}.{name}.npy.zst", frame(values))
+        span = out.add(f"{key}.{name}{ending(values.dtype)}", frame(values))
         row[f"{name}.offset"], row[f"{name}.bytes"] = span
         mixed = (share > 0) & (share < 1)
         span = (0, 0)

@@ -101,12 +101,25 @@ def test_shards_are_read_by_what_reads_tar_zstd_and_npy(folder: Path) -> None:
     with tarfile.open(folder / "shards" / "00000.tar") as tar:
         names = tar.getnames()
         described = json.loads(tar.extractfile("00000001.json").read())
-        frame = tar.extractfile("00000001.worldcover.npy.zst").read()
+        read = {
+            name: tar.extractfile(f"00000001.{name}.npy.zst").read()
+            for name in ("worldcover", "sentinel2.planes", "relief.planes")
+        }
     assert described["id"] == "good-1"
     assert {name.split(".")[0] for name in names} == {f"{i:08d}" for i in range(5)}
-    raw = pa.input_stream(pa.BufferReader(frame), compression="zstd").read()
-    array = np.lib.format.read_array(pa.BufferReader(raw))
-    np.testing.assert_array_equal(array, tile(1).arrays["worldcover"])
+    raw = {
+        k: pa.input_stream(pa.BufferReader(v), compression="zstd").read() for k, v in read.items()
+    }
+    found = {k: np.lib.format.read_array(pa.BufferReader(v)) for k, v in raw.items()}
+    np.testing.assert_array_equal(found["worldcover"], tile(1).arrays["worldcover"])
+    low, high = found["sentinel2.planes"].astype(int)
+    counts = low + 256 * high
+    spec, mask = modality("sentinel2"), tile(1).present["sentinel2"]
+    assert (counts[~mask] == spec.nodata).all()
+    near = counts[mask] * spec.scale + spec.offset
+    np.testing.assert_allclose(near, tile(1).arrays["sentinel2"][mask], atol=0.51 * spec.scale)
+    relief = np.moveaxis(found["relief.planes"], 0, -1).copy().view("<f4")[..., 0]
+    np.testing.assert_array_equal(relief, tile(1).arrays["relief"])
     assert "00000001.worldcover.present.npy.zst" not in names, "all is present: no mask is needed"
 
 
