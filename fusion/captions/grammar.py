@@ -225,6 +225,17 @@ def _located(part: Sequence[Token], carry: _Carry) -> list[Claim]:
     return claims + _extents(part) + _aside(part)
 
 
+_MOST = Number(50.0, 50.0, "at least", True, "%")
+"""What the lexer makes of `most of`."""
+
+
+def _mostly_in(part: Sequence[Token], carry: _Carry) -> list[Claim]:
+    (number,), (what,), (side,) = _of(part, "N"), _of(part, "C"), _of(part, "D")
+    if number.value != _MOST:
+        return []
+    return [Claim("side", (what.value,), object=side.value, narrower=what.narrower)]
+
+
 def _somewhere(part: Sequence[Token], carry: _Carry) -> list[Claim]:
     (what,), (side,) = _of(part, "C"), _of(part, "D")
     return [
@@ -376,6 +387,8 @@ def _place(part: Sequence[Token], carry: _Carry) -> list[Claim]:
 
 def _agreement(part: Sequence[Token], carry: _Carry) -> list[Claim]:
     maps, (number,) = {token.value for token in _of(part, "L")}, _of(part, "N")
+    if _of(part, "2"):
+        maps = set(vocabulary()["providers"])
     if len(maps) != 2:
         return []
     claim = Claim("agreement", tuple(sorted(maps)), number=number.value, negated=_negated(part))
@@ -395,7 +408,7 @@ _SEP = r"(?:[,;&]+)"
 # leads to an understanding of the whole sentence is taken.
 _PATTERNS: tuple[tuple[str, _Build, bool], ...] = (
     # agreement of the two maps
-    (r"L&Lg!?i?N(?:[vb]o?)?", _agreement, False),
+    (r"(?:L&L|2)g!?i?N(?:[vb]o?)?", _agreement, False),
     # totals
     (rf"C(?:{_SEP}C)+H?[vb]?NH|C(?:{_SEP}C)+H[vb]?N|H,?C(?:{_SEP}C)+[vb]?N", _total, False),
     # shares
@@ -409,12 +422,13 @@ _PATTERNS: tuple[tuple[str, _Build, bool], ...] = (
     # rank and dominance
     (r"\^?[hb]*!?qo?[CG](?:\(N\)|[i;]N)?", _dominant, False),
     (r"[CG](?:\(N\))?!?A|[CG](?:\(N\))!?A", _dominant, False),
-    (r"[CG]b!?k(?:\(N\)|,?[i;]N)?|[hb]*k[b:]?!?[CG](?:\(N\)|,?[i;]N)?", _ranked, False),
+    (r"[CG][bh]?!?k(?:\(N\)|,?[i;]N)?|[hb]*k[b:]?!?[CG](?:\(N\)|,?[i;]N)?", _ranked, False),
     (r"\^?b!?k", _own_rank, False),
     (rf"f{_THING}(?:{_SEP}{_THING})*", _followed, True),
     # a side of the tile, and what is the largest of it
     (rf"[hb]*K?{_THING}[blqX]*!?l?iD|[hb]*K?{_THING}b!l?iD", _located, False),
     (r"iD,?l+K?C", _located, False),
+    (r"No?C[bl]+i?D|DhNo?C", _mostly_in, False),
     (r"iD,?[bXh]+K?C", _somewhere, False),
     (r"\^?[bl]+q?!?l?iD", _located, False),
     (r"D[bh]*q+C|[hb]?qCiD|iD,?q+C", _regional, False),
@@ -437,8 +451,8 @@ _PATTERNS: tuple[tuple[str, _Build, bool], ...] = (
     (r"K[CG](?:[,&]+K[CG])*", _all_present, False),
     # numbers of relief, canopy, indices, soil and climate
     (r"[hb^]*P[bvohi:l]*N[,;&]+so?N", _two_statistics, False),
-    (r"(?:Sh|[hb^])*s?P(?:[oi]S)?s?[bvohi:l]*s?[bvoi]*N", _property, False),
-    (r"[hb^]*(?:s?P\(N\)|No?s?P)", _property, False),
+    (r"(?:Sh|[hb^])*s?P(?:[oi]S)?s?[bvohi:l]*s?[bvoi]*N(?:is|X)?", _property, False),
+    (r"(?:Sh|[hb^])*(?:s?P\(N\)|No?s?P)", _property, False),
     # words
     (r"[hb^]*T?b?!?WT?|WTb?X?", _word("relief", "W"), False),
     (r"[hb^]*!?y[vbX]?", _word("vigour", "y"), False),
@@ -523,6 +537,8 @@ def claims_of(
     if listed is not None:
         return [replace(claim, text=sentence) for claim in listed], []
     found = tokens(sentence, names)
+    while found and found[0].tag in ",;:":
+        found = found[1:]
     if unknown := [token.text for token in found if token.tag == "?"]:
         return [], unknown
     understood = _parse(found)

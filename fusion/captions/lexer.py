@@ -93,6 +93,7 @@ TAGS = {
     "soil": "S",
     "texture": "Q",
     "says": "Y",
+    "both maps": "2",
 }
 """Words of the grammar -> their tag."""
 
@@ -364,6 +365,9 @@ def _one(
     for size in range(min(_longest(), len(words) - i), 0, -1):
         candidate = _lexicon().get(tuple(words[i : i + size]))
         if candidate is None:
+            continue
+        # "Is under 40 %" bounds a number, and "is under crops" does not.
+        if size > 1 and (held := _amount(words, i + size - 1)[0]) is not None and held.bound:
             continue
         if candidate.tag in (">", "<") and _starts_amount(words, i + size):
             continue  # "covers more than 40 %" compares with a number, not with a class

@@ -14,8 +14,7 @@ from adapters.modalities import ROI_M
 from fusion.captions.evidence import Evidence
 from fusion.captions.grammar import Claim, claims_of
 from fusion.captions.lexer import Number, sentences
-from fusion.captions.vocabulary import TOLERANCES, season, vocabulary, words
-from fusion.texture import texture_class
+from fusion.captions.vocabulary import TOLERANCES, season, tolerance, vocabulary, words
 from fusion.tiles.tile import Tile
 
 Status = Literal["supported", "contradicted", "unsupported"]
@@ -133,15 +132,15 @@ def _decide(yes: bool, no: bool, found: str) -> _Answer:
     return ("supported" if yes else "contradicted" if no else "unsupported"), found
 
 
-def compare(claimed: Number, measured: float, tolerance: float) -> Status:
+def compare(claimed: Number, measured: float, within: float) -> Status:
     """Verdict on a number.
 
     A single number holds within the tolerance, twice that if it says itself that it is rough. A
     bound or a range holds to a quarter of it; if it is so wide that it says nothing, it is neither
     supported nor contradicted.
     """
-    wide = TOLERANCES.one_sided * tolerance
-    slack = tolerance / 4
+    wide = TOLERANCES.one_sided * within
+    slack = within / 4
     if claimed.bound in ("above", "at least"):
         if measured < claimed.low - slack:
             return "contradicted"
@@ -158,13 +157,8 @@ def compare(claimed: Number, measured: float, tolerance: float) -> Status:
         return "supported" if claimed.high - claimed.low <= 2 * wide else "unsupported"
     factor = TOLERANCES.about if claimed.about else 1.0
     # A hair more, so that a number that is off by just the tolerance does not depend on rounding.
-    near = abs(measured - claimed.low) <= factor * tolerance + 1e-9
+    near = abs(measured - claimed.low) <= factor * within + 1e-9
     return "supported" if near else "contradicted"
-
-
-def share_tolerance(share: float) -> float:
-    """Tolerance of a share in percentage points."""
-    return min(TOLERANCES.share, TOLERANCES.share_small + TOLERANCES.share_growth * share)
 
 
 def _percent(number: Number) -> Number | None:
@@ -227,7 +221,7 @@ def _cover_share(claim: Claim, evidence: Evidence) -> _Answer:
     if number.unit != "%" and not evidence.complete(cover, claim.source):
         return _ABSENT
     return (
-        compare(wanted, share, share_tolerance(share)),
+        compare(wanted, share, tolerance(claim.kind, "", share)),
         f"{_name(claim, evidence)}: {cover} {share:.1f} %",
     )
 
@@ -240,7 +234,7 @@ def _cover_total(claim: Claim, evidence: Evidence) -> _Answer:
     if wanted is None:
         return "unsupported", "no share or area"
     total = sum(shares)
-    status = compare(wanted, total, share_tolerance(total))
+    status = compare(wanted, total, tolerance(claim.kind, "", total))
     if min(shares) <= TOLERANCES.absent and status == "supported":
         return "unsupported", "one of them is absent"
     return status, f"{_name(claim, evidence)}: together {total:.1f} %"
@@ -396,7 +390,9 @@ def _agreement(claim: Claim, evidence: Evidence) -> _Answer:
     share, wanted = evidence.agreement(), claim.number
     if share is None or wanted is None or wanted.unit != "%":
         return _ABSENT
-    return compare(wanted, share, TOLERANCES.agreement), f"the maps agree on {share:.1f} %"
+    return compare(
+        wanted, share, tolerance(claim.kind, "", share)
+    ), f"the maps agree on {share:.1f} %"
 
 
 def _landform_share(claim: Claim, evidence: Evidence) -> _Answer:
@@ -405,7 +401,7 @@ def _landform_share(claim: Claim, evidence: Evidence) -> _Answer:
         return _ABSENT
     share = shares[claim.subject[0]]
     return (
-        compare(wanted, share, share_tolerance(share)),
+        compare(wanted, share, tolerance(claim.kind, "", share)),
         f"geomorphons: {claim.subject[0]} {share:.1f} %",
     )
 
@@ -429,20 +425,14 @@ def _measured(claim: Claim, evidence: Evidence) -> _Answer:
     (name,), number = claim.subject, claim.number
     if number is None or number.unit != vocabulary()["properties"][name]["unit"]:
         return "unsupported", "no number with the unit of the property"
-    fixed, relative = {
-        "elevation": (TOLERANCES.elevation_m, TOLERANCES.elevation_relative),
-        "relief": (TOLERANCES.relief_m, TOLERANCES.relief_relative),
-        "slope": (TOLERANCES.slope_degrees, TOLERANCES.slope_relative),
-        "canopy_height": (TOLERANCES.canopy_m, TOLERANCES.canopy_relative),
-    }[name]
 
     def one(wanted: Number, statistic: str) -> _Answer:
         value = evidence.number(name, statistic)
         if value is None:
             return _ABSENT
-        tolerance = max(fixed, relative * abs(value))
         unit = vocabulary()["properties"][name]["unit"]
-        return compare(wanted, value, tolerance), f"{statistic} {name} {value:.1f} {unit}"
+        within = tolerance(claim.kind, name, value)
+        return compare(wanted, value, within), f"{statistic} {name} {value:.1f} {unit}"
 
     if name == "elevation" and number.low != number.high and not number.bound:
         low = one(Number(number.low, number.low, about=number.about), "minimum")
@@ -482,7 +472,9 @@ def _index(claim: Claim, evidence: Evidence) -> _Answer:
     value = evidence.index(name, claim.statistic)
     if value is None:
         return _ABSENT
-    return compare(number, value, TOLERANCES.index), f"{claim.statistic} {name} {value:.3f}"
+    return compare(
+        number, value, tolerance(claim.kind, name, value)
+    ), f"{claim.statistic} {name} {value:.3f}"
 
 
 def _vigour(claim: Claim, evidence: Evidence) -> _Answer:
@@ -502,9 +494,7 @@ def _vector(claim: Claim, evidence: Evidence) -> _Answer:
     if number is None or number.unit != known.get(unit, unit) or claim.statistic != "value":
         # The climate's own words say what the mean is of.
         return "unsupported", f"no number in {unit}"
-    entry = vocabulary()[claim.kind][name]
-    tolerance = max(float(entry["tolerance"]), float(entry.get("relative", 0.0)) * abs(value))
-    return compare(number, value, tolerance), f"{name} {value:g} {unit}"
+    return compare(number, value, tolerance(claim.kind, name, value)), f"{name} {value:g} {unit}"
 
 
 def _soil_word(claim: Claim, evidence: Evidence) -> _Answer:
@@ -514,14 +504,7 @@ def _soil_word(claim: Claim, evidence: Evidence) -> _Answer:
             return _ABSENT
         margin = 0.1
         return _decide(*_word(claim.subject[0], "reaction", held[0], margin), f"pH {held[0]:.2f}")
-    parts = {name: evidence.element("soil", name) for name in ("sand", "silt", "clay")}
-    known = {name: held[0] for name, held in parts.items() if held}
-    if len(known) == 2:
-        (missing,) = parts.keys() - known.keys()
-        known[missing] = 100.0 - sum(known.values())
-    if len(known) < 3 or min(known.values()) < 0:
-        return _ABSENT
-    code = texture_class([known["sand"]], [known["silt"]], [known["clay"]], "usda")[0]
+    code = evidence.texture()
     if code is None:
         return _ABSENT
     return _decide(code == claim.object, code != claim.object, f"texture class {code} (USDA)")

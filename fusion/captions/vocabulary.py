@@ -151,11 +151,30 @@ def element(vector: str, name: str) -> tuple[str, str] | None:
             underscores the method.
     """
     known = vocabulary()[vector]
-    last = name.rsplit(".", 1)[-1].partition("__")[0]
-    found = next((p for p, e in known.items() if last in (p, e.get("quantity"))), None)
+    plain = _parts(name)[1]
+    found = next(
+        (p for p, e in known.items() if plain in (p, e.get("quantity"), *e.get("elements", ()))),
+        None,
+    )
     if found is None:
         return None
     return found, str(quantity(known[found].get("quantity", found)).unit)
+
+
+def family(name: str) -> tuple[str, str]:
+    """Source and method of an element: what is of one family was measured on the same soil.
+
+    Args:
+        name: As for `element`.
+    """
+    source, _, method = _parts(name)
+    return source, method
+
+
+def _parts(name: str) -> tuple[str, str, str]:
+    source, _, last = name.rpartition(".")
+    plain, _, method = last.partition("__")
+    return source, plain, method
 
 
 def season(month: int, latitude: float) -> str | None:
