@@ -19,8 +19,10 @@ from fusion.captions.vocabulary import (
     NDWI_WATER,
     VV_WATER,
     element,
+    family,
     vocabulary,
 )
+from fusion.texture import texture_class
 from fusion.tiles.tile import Tile
 
 _CELL = 10.0
@@ -289,7 +291,24 @@ class Evidence:
                 return float(self.tile.arrays[vector][i]), found[1]
         return None
 
+    def texture(self) -> str | None:
+        """USDA class of the first source and method that tell two fractions, as all three do."""
+        told: dict[tuple[str, str], dict[str, float]] = {}
+        for i, listed in enumerate(self.tile.vector_names.get("soil", ())):
+            known = element("soil", listed)
+            if known and known[0] in _FRACTIONS and self.tile.present["soil"][i]:
+                value = float(self.tile.arrays["soil"][i])
+                told.setdefault(family(listed), {}).setdefault(known[0], value)
+        for parts in told.values():
+            missing = [name for name in _FRACTIONS if name not in parts]
+            if len(missing) < 2:
+                parts |= {name: 100.0 - sum(parts.values()) for name in missing}
+                shares = ([parts[name]] for name in _FRACTIONS)
+                return texture_class(*shares, "usda")[0]
+        return None
 
+
+_FRACTIONS = ("sand", "silt", "clay")
 _STATISTICS = {
     "median": lambda values: float(np.median(values)),
     "mean": lambda values: float(np.mean(values)),

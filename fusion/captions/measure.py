@@ -22,6 +22,7 @@ from fusion.captions.vocabulary import (
     TOLERANCES,
     VV_WATER,
     element,
+    family,
     season,
     vocabulary,
 )
@@ -145,7 +146,6 @@ def measure(tile: Tile) -> Facts:
         if (classes != _NO_CODE).mean() >= COVERAGE_PLACE:
             borders = _borders(labels, water)
             regions = _regions(labels)
-    soil = _elements(tile, "soil")
     return Facts(
         tile=tile.id,
         date=tile.date,
@@ -162,8 +162,8 @@ def measure(tile: Tile) -> Facts:
         relief=_relief(tile),
         indices=_indices(tile),
         canopy=_canopy(tile),
-        soil=soil,
-        texture=_texture({element.id: element.value for element in soil}),
+        soil=_elements(tile, "soil"),
+        texture=_texture(tile),
         climate=_elements(tile, "climate"),
         places=tuple(str(name) for name in tile.extra.get("place_names") or ()),
         tags=_tags(tile),
@@ -460,23 +460,34 @@ def _canopy(tile: Tile) -> dict[str, float]:
     return found
 
 
-def _elements(tile: Tile, vector: str) -> tuple[Element, ...]:
+def _present(tile: Tile, vector: str) -> list[tuple[str, float]]:
+    """Names and numbers of a vector, in its order."""
     if vector not in tile.arrays:
-        return ()
+        return []
+    numbers, held = tile.arrays[vector].tolist(), tile.present[vector].tolist()
+    listed = zip(tile.vector_names[vector], numbers, held, strict=True)
+    return [(name, number) for name, number, present in listed if present]
+
+
+def _elements(tile: Tile, vector: str) -> tuple[Element, ...]:
+    """Of each property the number that stands first: the sample's own precede those of maps."""
     found: dict[str, Element] = {}
-    for name, value, present in zip(
-        tile.vector_names[vector], tile.arrays[vector], tile.present[vector], strict=True
-    ):
+    for name, value in _present(tile, vector):
         known = element(vector, name)
-        if known is not None and present and known[0] not in found:
-            found[known[0]] = Element(known[0], float(value), known[1])
+        if known is not None and known[0] not in found:
+            found[known[0]] = Element(known[0], value, known[1])
     return tuple(found.values())
 
 
-def _texture(soil: dict[str, float]) -> str | None:
-    """USDA class; one fraction of three may be missing, since they sum to 100."""
-    parts = {name: soil[name] for name in ("sand", "silt", "clay") if name in soil}
-    if len(parts) < 2:
+def _texture(tile: Tile) -> str | None:
+    """USDA class from one source and method; one of three fractions may be missing."""
+    families: dict[tuple[str, str], dict[str, float]] = {}
+    for name, value in _present(tile, "soil"):
+        known = element("soil", name)
+        if known is not None and known[0] in ("sand", "silt", "clay"):
+            families.setdefault(family(name), {})[known[0]] = value
+    parts = next((parts for parts in families.values() if len(parts) > 1), None)
+    if parts is None:
         return None
     rest = 100.0 - sum(parts.values())
     sand, silt, clay = (parts.get(name, rest) for name in ("sand", "silt", "clay"))

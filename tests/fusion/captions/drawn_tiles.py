@@ -121,19 +121,25 @@ def random_tile(number: int) -> Tile:
     canopy = np.where(cover == 10, draw.normal(draw.uniform(2, 30), 2.0, _ALL), 0.0).clip(0)
     clay, sand = draw.dirichlet([1, 1, 1])[:2] * 100
     soil = {
-        "a.ph_h2o": draw.uniform(3.5, 9),
+        "ph_h2o__iso_10390": draw.uniform(3.5, 9),
         "organic_carbon": draw.choice([0.0, 2.3, 480.0]),
-        "b.clay": clay,
-        "b.sand": sand,
-        "coarse_fragments_volume": draw.uniform(0, 60),
+        "clay__iso_11277": clay,
+        "sand__iso_11277": sand,
+        "coarse_fragments_mass": draw.uniform(0, 60),
         "bulk_density": draw.uniform(0.2, 1.8),
         "total_nitrogen": draw.uniform(0, 30),
         "cation_exchange_capacity": draw.uniform(0, 80),
         "calcium_carbonate": draw.uniform(0, 500),
         "something_else": 3.0,
+        "map.ph_h2o": 11.0,
+        "map.sand": 2.0,
+        "map.silt": 20.0,
     }
     soil = {n: np.nan if draw.random() < 0.2 else v for n, v in soil.items()}
-    climate = {"temperature": draw.normal(5, 10), "precipitation": draw.choice([0.0, 37.0, 2950.0])}
+    climate = {
+        "worldclim_bio1.annual_mean_temperature": draw.normal(5, 10),
+        "precipitation": draw.choice([0.0, 37.0, 2950.0]),
+    }
     names, place = _PLACES[number % len(_PLACES)]
     given = {
         "sentinel2": bands,

@@ -207,6 +207,39 @@ def test_the_sample_is_told_with_units_and_its_texture() -> None:
     assert measure(tile({}, soil={"clay": 80.0, "sand": 40.0})).texture is None
 
 
+def test_elements_are_known_by_the_names_of_features_and_the_samples_own_come_first() -> None:
+    soil = {
+        "ph_h2o__iso_10390": 6.0,
+        "organic_carbon_20_30__iso_10694": 5.0,  # another depth
+        "coarse_fragments_mass": 12.0,
+        "topsoil_chemical_properties.ph_h2o": 8.0,
+        "topsoil_soc_lucas_eu25.soil_organic_carbon": 25.0,
+        "topsoil_soc_lucas_eu25.soil_organic_carbon_se": 3.0,
+    }
+    climate = {
+        "climate_change_indicators.max_temperature": 15.0,
+        "worldclim_bio1.annual_mean_temperature": 9.0,
+        "climate_change_indicators.total_precipitation": 700.0,
+    }
+    facts = measure(tile({}, soil=soil, climate=climate))
+    assert [(e.id, e.value) for e in facts.soil] == [
+        ("ph_h2o", 6.0),
+        ("coarse_fragments_mass", 12.0),
+        ("organic_carbon", 25.0),
+    ]
+    assert [(e.id, e.value) for e in facts.climate] == [
+        ("temperature", 9.0),
+        ("precipitation", 700.0),
+    ]
+
+
+def test_texture_is_of_one_source() -> None:
+    own = {"clay__iso_11277": 60.0, "map.clay": 10.0, "map.sand": 80.0}
+    assert measure(tile({}, soil=own)).texture == "SaLo"
+    both = {**own, "silt__iso_11277": 30.0}
+    assert measure(tile({}, soil=both)).texture == "Cl"
+
+
 def test_time_place_and_map_are_the_tiles_own() -> None:
     given = {"place_names": ["Aarhus"], "map_tags": {"natural": ["wood", "water"], "amenity": "x"}}
     facts = measure(tile({}, extra=given, date=datetime.date(2020, 1, 2), place=(18.4, -33.9)))
