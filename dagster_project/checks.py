@@ -4,6 +4,7 @@ Belongs here: the check specifications and the translation of reports into check
 Never here: the expectations themselves (`expectations.derive`) or running them.
 """
 
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 import dagster as dg
@@ -12,6 +13,7 @@ from dagster_project import rendering
 
 if TYPE_CHECKING:
     from expectations.engine import Report
+    from fusion.tiles.examine import Finding
 
 BLOCKING, ADVISORY = "blocking_expectations", "advisory_expectations"
 BASELINES = "better_than_feature_mean"
@@ -32,6 +34,30 @@ def expectation_specs(key: dg.AssetKey) -> list[dg.AssetCheckSpec]:
             asset=key,
             description="Expectations that are reported and refuse nothing.",
         ),
+    ]
+
+
+def finding_specs(key: dg.AssetKey, questions: Mapping[str, str]) -> list[dg.AssetCheckSpec]:
+    """One check for each question that is asked of what was written."""
+    return [
+        dg.AssetCheckSpec(name, asset=key, description=question)
+        for name, question in questions.items()
+    ]
+
+
+def finding_results(findings: Iterable["Finding"]) -> list[dg.AssetCheckResult]:
+    """One result for each question, with the first of what is wrong."""
+    return [
+        dg.AssetCheckResult(
+            passed=not finding.problems,
+            check_name=finding.name,
+            description="; ".join(finding.problems[:5]) or finding.observed,
+            metadata={
+                "observed": finding.observed,
+                "problems": rendering.table([{"problem": said} for said in finding.problems]),
+            },
+        )
+        for finding in findings
     ]
 
 

@@ -13,6 +13,7 @@ from dagster_project.groups import groups
 from dagster_project.publish import publish_asset
 from dagster_project.resources import resources
 from dagster_project.sources import source_assets
+from dagster_project.tiles import tile_assets
 from dagster_project.training import training_assets
 
 
@@ -28,7 +29,7 @@ def build(settings: Settings) -> dg.Definitions:
     assets = [asset for spec in specs for asset in source_assets(spec)]
     assets += [layers_asset(spec) for spec in specs if spec.has_profiles]
     for group in origin_groups:
-        assets += fusion_assets(group) + training_assets(group)
+        assets += fusion_assets(group) + tile_assets(group) + training_assets(group)
     return dg.Definitions(
         assets=[*assets, publish_asset(specs, origin_groups)],
         jobs=jobs.jobs(origin_groups),

@@ -13,7 +13,7 @@ from adapters.settings import Settings
 from adapters.spec import SourceSpec
 from dagster_project.automation import SENSOR_INTERVAL_S
 from dagster_project.groups import Group
-from dagster_project.versions import news, upstream_key
+from dagster_project.versions import news, news_of_scenes, upstream_key
 
 POLL_BATCH = 8
 """Sources whose servers are asked in one run."""
@@ -38,8 +38,8 @@ def jobs(groups: list[Group]) -> list[object]:
             dg.define_asset_job(
                 f"rebuild_{group.name}",
                 selection=dg.AssetSelection.groups(group.name),
-                description=f"Samples, matrix, model and evaluation of group {group.name}, "
-                "changed or not.",
+                description=f"Samples, matrix, tiles, captions, models and evaluations of group "
+                f"{group.name}, changed or not.",
             )
             for group in groups
         ),
@@ -53,12 +53,14 @@ def inbox_sensor(specs: list[SourceSpec]) -> dg.SensorDefinition:
         name="inbox",
         minimum_interval_seconds=SENSOR_INTERVAL_S,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description="Looks into the inbox of every source and reports files that are new.",
+        description="Looks into the inbox of every source and the catalogues of scenes, and "
+        "reports files that are new.",
     )
     def inbox(
         context: dg.SensorEvaluationContext, settings: dg.ResourceParam[Settings]
     ) -> dg.SensorResult | dg.SkipReason:
         found = news(specs, settings, context.instance)
+        found += news_of_scenes(settings, context.instance)
         if not found:
             return dg.SkipReason("no new files")
         return dg.SensorResult(asset_events=found)

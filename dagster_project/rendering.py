@@ -8,10 +8,16 @@ import base64
 import resource
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
+import numpy as np
 
 from adapters import pictures
+from adapters.modalities import modality
+
+if TYPE_CHECKING:
+    from fusion.tiles.tile import Tile
 
 MAX_TABLE_ROWS = 200
 
@@ -96,6 +102,50 @@ def layer_profiles(path: Path) -> dg.MetadataValue:
     axes.invert_yaxis()
     axes.set(xlabel=f"{name}: median and quartiles", ylabel="depth, cm")
     return _inline(pictures.png(figure), name)
+
+
+def tiles(shown: Sequence["Tile"], records: Sequence[Mapping[str, Any]] = ()) -> dg.MetadataValue:
+    """Tiles as pictures: natural colours, land cover with its legend, caption with its evidence.
+
+    Args:
+        shown: The tiles.
+        records: What is known of the caption of each; none where tiles have no captions yet.
+    """
+    cards = [_card(tile, records[i] if records else None) for i, tile in enumerate(shown)]
+    return dg.MetadataValue.md("\n\n".join(cards))
+
+
+def _card(tile: "Tile", record: Mapping[str, Any] | None) -> str:
+    optical = modality("sentinel2")
+    bands = [optical.band(name) for name in ("B4", "B3", "B2")]
+    seen = tile.arrays["sentinel2"][bands], tile.present["sentinel2"][bands]
+    pictures_ = [_inline(pictures.photograph(*seen), "red, green, blue").value]
+    legend = ""
+    source = next((name for name in ("worldcover", "dynamic_world") if name in tile.arrays), None)
+    if source:
+        spec, codes = modality(source), tile.arrays[source][0]
+        present = tile.present[source][0]
+        picture = pictures.class_map(codes, present, spec.colours)
+        pictures_.append(_inline(picture, spec.title).value)
+        found, counts = np.unique(codes[present], return_counts=True)
+        legend = f"{spec.title}: " + ", ".join(
+            f"{spec.codes[int(code)]} {count / present.sum():.0%}"
+            for code, count in sorted(zip(found, counts, strict=True), key=lambda pair: -pair[1])
+        )
+    lines = [f"**{tile.id}**, {tile.date}, {tile.origin}", " ".join(pictures_), legend]
+    if record is not None:
+        caption = record["caption"] or f"no caption: {record['refused']}"
+        lines += [f"> {caption}", _evidence(record)]
+    return "\n\n".join(line for line in lines if line)
+
+
+def _evidence(record: Mapping[str, Any]) -> str:
+    rows = [
+        {"sentence": sentence["text"], **claim}
+        for sentence in [*record["sentences"], *record["removed"]]
+        for claim in sentence["claims"]
+    ]
+    return str(table(rows).value) if rows else ""
 
 
 def _inline(picture: bytes, title: str) -> dg.MetadataValue:

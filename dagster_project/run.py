@@ -36,7 +36,7 @@ from dagster_project import definitions, making, summary
 from dagster_project.making import BY, Told
 from dagster_project.progress import Progress
 from dagster_project.resources import open_instance
-from dagster_project.versions import news
+from dagster_project.versions import news, news_of_scenes
 
 _STATE = "soilmeld/run"
 # More levels than the graph has: a safeguard against conditions that never come to rest.
@@ -95,8 +95,10 @@ def run(settings: Settings, progress: Progress | None = None) -> Outcome:
 
 def _write_twin(settings: Settings) -> None:
     from adapters.twin import write
+    from adapters.twin.scenes import make
 
     write(settings)
+    make(settings)
 
 
 def ask_servers(specs: list[SourceSpec], settings: Settings) -> dict[str, str]:
@@ -127,7 +129,8 @@ def _make_all(
     cursor, again = _load_state(instance)
     # Looking before the news is told gives assets that are new in the graph their first sight.
     requested, cursor = _tick(graph, instance, cursor)
-    for observation in news(definitions.all_specs(), settings, instance):
+    observed = news(definitions.all_specs(), settings, instance)
+    for observation in [*observed, *news_of_scenes(settings, instance)]:
         instance.report_runless_asset_event(observation)
     known = {key.to_user_string() for key in graph.resolve_asset_graph().get_all_asset_keys()}
     requested |= {dg.AssetKey.from_user_string(key) for key in again if key in known}

@@ -6,10 +6,10 @@ Never here: reading, converting or checking data (`adapters`, `expectations`).
 
 import contextlib
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
@@ -71,28 +71,31 @@ def _tags(spec: SourceSpec) -> dict[str, str]:
     }
 
 
-def _upstream(spec: SourceSpec) -> dg.AssetsDefinition:
+def observable(
+    observe: Callable[..., dg.DataVersion], **about: Any
+) -> dg.SourceAsset:  # `about` as of `dg.observable_source_asset`
+    """An asset that is looked at and never made."""
     with warnings.catch_warnings():
         # Dagster says on each use that observable assets may still change; the version is pinned.
         warnings.simplefilter("ignore", category=dg.BetaWarning)
-        return _observable(spec)
+        return dg.observable_source_asset(**about)(observe)
 
 
-def _observable(spec: SourceSpec) -> dg.AssetsDefinition:
-    @dg.observable_source_asset(
-        key=upstream_key(spec.id),
-        group_name="upstream",
-        description=f"{spec.title}: the files as their publisher or user hands them over.\n\n"
-        f"{spec.access.instructions}\n\n{spec.origin.page}",
-        tags={**_tags(spec), **{f"dagster/kind/{kind}": "" for kind in _kinds(spec)}},
-    )
+def _upstream(spec: SourceSpec) -> dg.SourceAsset:
     def observe(settings: dg.ResourceParam[Settings]) -> dg.DataVersion:
         if is_fetched(spec):
             with refusal():
                 poll(spec, settings, datetime.now(UTC))
         return dg.DataVersion(upstream_version(spec, settings))
 
-    return observe
+    return observable(
+        observe,
+        key=upstream_key(spec.id),
+        group_name="upstream",
+        description=f"{spec.title}: the files as their publisher or user hands them over.\n\n"
+        f"{spec.access.instructions}\n\n{spec.origin.page}",
+        tags={**_tags(spec), **{f"dagster/kind/{kind}": "" for kind in _kinds(spec)}},
+    )
 
 
 def _raw(spec: SourceSpec) -> dg.AssetsDefinition:

@@ -1,4 +1,4 @@
-"""The assets of one group's model: trained by itself when the matrix changed, then evaluated.
+"""The assets of one group's models: trained by themselves when their data changed, then evaluated.
 
 Belongs here: starting the training command through Dagster Pipes, and showing how it goes.
 Never here: training or evaluating (`training`).
@@ -8,8 +8,9 @@ import contextlib
 import json
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
 import dagster as dg
@@ -21,11 +22,11 @@ from dagster_project import automation, checks, rendering, versions
 from dagster_project.fusion import current_matrix, matrix_key
 from dagster_project.groups import Group
 from dagster_project.sources import refusal
+from dagster_project.tiles import captioned_tiles, captions_key
 from training.recipe import load_recipe
 from training.runs import code_version, run_folder
 
 OWNERS = ["team:models"]
-RECIPE = "soilformer"
 _POLL_S = 0.5
 # Runs a command with its output in a file, and has Linux end it when this process ends, be it by
 # SIGKILL: a training job whose Dagster run is gone would hold its lock against the next.
@@ -41,35 +42,70 @@ _ATTACHED = (
 _LOG_TAIL = 3000
 
 
-def model_key(group: str) -> dg.AssetKey:
-    """Key of the model trained on a group's matrix."""
-    return dg.AssetKey([group, RECIPE])
+@dataclass(frozen=True)
+class Trained:
+    """A model that each group trains.
+
+    Attributes:
+        name: Of its asset.
+        recipe: Name of its recipe.
+        data: Group -> asset that it is trained on.
+        folder: Folder of that asset's version in use.
+        about: What it is, in words.
+    """
+
+    name: str
+    recipe: str
+    data: Callable[[str], dg.AssetKey]
+    folder: Callable[[Settings, str], Path]
+    about: str
+
+    def key(self, group: str) -> dg.AssetKey:
+        """Key of the model of a group."""
+        return dg.AssetKey([group, self.name])
+
+    def run(self, settings: Settings, group: str) -> Path:
+        """Folder of the run that trains on the data in use."""
+        data = self.folder(settings, group)
+        return run_folder(load_recipe(self.recipe), data, settings.runs)
+
+
+SOILFORMER = Trained(
+    name="soilformer",
+    recipe="soilformer",
+    data=matrix_key,
+    folder=current_matrix,
+    about="SoilFormer, trained on the group's matrix",
+)
+GEOMELD_FM = Trained(
+    name="geomeld_fm",
+    recipe="geomeld_fm_atto",
+    data=captions_key,
+    folder=captioned_tiles,
+    about="GeoMeld-FM, pretrained on the group's captioned tiles",
+)
 
 
 def training_assets(group: Group) -> list[dg.AssetsDefinition]:
-    """The model of a group and its evaluation."""
-    return [_model(group), _evaluation(group)]
+    """The models of a group and their evaluations."""
+    return [_model(group, SOILFORMER), _evaluation(group), _model(group, GEOMELD_FM)]
 
 
-def _code() -> str:
-    return f"{code_version()[:16]}-{load_recipe(RECIPE).digest[:16]}"
-
-
-def _model(group: Group) -> dg.AssetsDefinition:
-    matrix, key = matrix_key(group.name), model_key(group.name)
+def _model(group: Group, trained: Trained) -> dg.AssetsDefinition:
+    data_key, key = trained.data(group.name), trained.key(group.name)
 
     @dg.asset(
         key=key,
-        deps=[matrix],
+        deps=[data_key],
         group_name=group.name,
-        description=f"{group.description}\n\nSoilFormer, trained on the group's matrix by a "
+        description=f"{group.description}\n\n{trained.about} by a "
         "DeepSpeed job of its own; a job that was killed continues at its last checkpoint.",
         kinds={"pytorch", "deepspeed"},
         owners=OWNERS,
-        automation_condition=automation.on_new_data([matrix]),
-        code_version=_code(),
+        automation_condition=automation.on_new_data([data_key]),
+        code_version=f"{code_version()[:16]}-{load_recipe(trained.recipe).digest[:16]}",
     )
-    def soilformer(
+    def model(
         context: dg.AssetExecutionContext,
         settings: dg.ResourceParam[Settings],
         pipes: dg.ResourceParam[dg.PipesSubprocessClient],
@@ -92,12 +128,11 @@ def _model(group: Group) -> dg.AssetsDefinition:
             reported.append(done.get_materialize_result())
 
         with refusal():
-            data = current_matrix(settings, group.name)
-            run = run_folder(load_recipe(RECIPE), data, settings.runs)
+            data = trained.folder(settings, group.name)
+            run = trained.run(settings, group.name)
             with ThreadPoolExecutor(1) as pool, _ended_with_us():
-                job = pool.submit(
-                    launch, RECIPE, data, settings.runs, settings.training_ranks, through_pipes
-                )
+                ranks, recipe = settings.training_ranks, trained.recipe
+                job = pool.submit(launch, recipe, data, settings.runs, ranks, through_pipes)
                 for line in _lines(run / "metrics.jsonl", job):
                     yield dg.AssetObservation(key, metadata=_numbers(line))
                 run = job.result()
@@ -107,7 +142,7 @@ def _model(group: Group) -> dg.AssetsDefinition:
             metadata={**metadata, "peak_memory_mb": rendering.peak_memory_mb()},
         )
 
-    return soilformer
+    return model
 
 
 def _lines(path: Path, job: Future) -> Iterator[dict[str, object]]:
@@ -147,7 +182,8 @@ def _ended_with_us() -> Iterator[None]:
 
 
 def _evaluation(group: Group) -> dg.AssetsDefinition:
-    model, key = model_key(group.name), dg.AssetKey([group.name, f"{RECIPE}_evaluation"])
+    model = SOILFORMER.key(group.name)
+    key = dg.AssetKey([group.name, f"{SOILFORMER.name}_evaluation"])
 
     @dg.asset(
         key=key,
@@ -171,9 +207,8 @@ def _evaluation(group: Group) -> dg.AssetsDefinition:
         from training.evaluate import evaluate
 
         with refusal():
-            data = current_matrix(settings, group.name)
-            run = run_folder(load_recipe(RECIPE), data, settings.runs)
-            report = evaluate(run, data)
+            run = SOILFORMER.run(settings, group.name)
+            report = evaluate(run, current_matrix(settings, group.name))
         return dg.MaterializeResult(
             data_version=dg.DataVersion(run.name),
             metadata={

@@ -14,11 +14,14 @@ import dagster as dg
 from adapters.acquire import downloaded
 from adapters.archive import replaces_twin
 from adapters.quarantine import last_accepted
+from adapters.scenes.catalogues import version
 from adapters.settings import Settings
 from adapters.spec import SourceSpec
 
 _ROOT = Path(__file__).parent.parent
 ABSENT = "absent"
+GROUPS = ("synthetic", "open", "user")
+"""Origin groups, in the order of `dagster_project.groups`."""
 
 
 @functools.cache
@@ -37,6 +40,11 @@ def code_version(*rooms: str) -> str:
 def upstream_key(source: str) -> dg.AssetKey:
     """Key of the asset that stands for a source's files before soilmeld has taken them in."""
     return dg.AssetKey(["upstream", source])
+
+
+def scenes_key(group: str) -> dg.AssetKey:
+    """Key of the asset that stands for the catalogues of scenes of a group."""
+    return dg.AssetKey(["upstream", "scenes", group])
 
 
 def upstream_version(spec: SourceSpec, settings: Settings) -> str:
@@ -69,9 +77,23 @@ def news(
     specs: list[SourceSpec], settings: Settings, instance: dg.DagsterInstance
 ) -> list[dg.AssetObservation]:
     """One observation for each source whose upstream differs from what was last observed."""
+    return _unseen(
+        {upstream_key(spec.id): upstream_version(spec, settings) for spec in specs}, instance
+    )
+
+
+def news_of_scenes(settings: Settings, instance: dg.DagsterInstance) -> list[dg.AssetObservation]:
+    """One observation for each group whose catalogues of scenes differ from what was observed."""
+    return _unseen(
+        {scenes_key(group): version(settings, group) or ABSENT for group in GROUPS}, instance
+    )
+
+
+def _unseen(
+    versions: dict[dg.AssetKey, str], instance: dg.DagsterInstance
+) -> list[dg.AssetObservation]:
     found = []
-    for spec in specs:
-        key, now = upstream_key(spec.id), upstream_version(spec, settings)
+    for key, now in versions.items():
         last = instance.get_latest_data_version_record(key)
         seen = last.asset_observation.data_version if last and last.asset_observation else None
         if now not in (seen, ABSENT):

@@ -33,19 +33,16 @@ class Finding:
     observed: str
 
 
-QUESTIONS = {
-    "presence": "Does each tile have a present Sentinel-2 pixel, are the shares of the index those "
-    "of the masks, and is every present number finite?",
-    "classes": "Is every present code of a land-cover map a class of it?",
-    "splits": "Are tiles of different splits the guard distance apart, and is every block on one "
-    "side?",
-    "checksums": "Are the shards the bytes that were written?",
-}
-
-
 def examine(tiles: TileSet) -> list[Finding]:
-    """Answer all questions, in the order of `QUESTIONS`."""
-    wrong: dict[str, list[str]] = {name: [] for name in QUESTIONS}
+    """Look at every tile.
+
+    Returns:
+        `presence`: each tile has a present Sentinel-2 pixel, the shares of the index are those of
+        the masks, present numbers are finite. `classes`: present codes are classes. `splits`: tiles
+        of different splits are the guard distance apart, a block is on one side. `checksums`: the
+        shards are what was written.
+    """
+    wrong: dict[str, list[str]] = {"presence": [], "classes": [], "splits": [], "checksums": []}
     codes: Counter[str] = Counter()
     for row, name in enumerate(tiles.index["id"]):
         stored = tiles.stored(row)
@@ -71,7 +68,7 @@ def examine(tiles: TileSet) -> list[Finding]:
         "splits": ", ".join(f"{count} {split}" for split, count in counts.items()),
         "checksums": f"{len(tiles.described['shards'])} shards",
     }
-    return [Finding(name, tuple(wrong[name][:_SHOWN]), observed[name]) for name in QUESTIONS]
+    return [Finding(name, tuple(wrong[name][:_SHOWN]), observed[name]) for name in wrong]
 
 
 def _faults(

@@ -100,7 +100,7 @@ def tiles(settings: Settings, group: str) -> Made | None:
         raise
     said = work.report(folder)
     write_text(base / "report.json", json.dumps(said, indent=1, ensure_ascii=False) + "\n")
-    made_from = {"version": folder.name, "tiles": work.digests}
+    made_from = {"version": folder.name, "code": work.code, "tiles": work.digests}
     write_text(base / "made_from.json", json.dumps(made_from) + "\n")
     write_text(base / "CURRENT", folder.name + "\n")
     work.noted.unlink(missing_ok=True)
@@ -126,6 +126,7 @@ class _Work:
     Attributes:
         digests: Place id -> digest of all that its tile is made from.
         refused: Place id -> why it has no tile.
+        code: Hash of the code that makes tiles.
         inputs: Digest of all digests.
         noted: Keeps what was refused while files were read, should this call be interrupted.
         built: Tiles that were read from scenes so far.
@@ -145,14 +146,14 @@ class _Work:
         self.origin = features.origin if features.vectors else group
         self.digests: dict[str, str] = {}
         self.refused: dict[str, str] = {}
-        code = _code()
+        self.code = _code()
         for place in places:
             try:
-                self.digests[place.id] = self._digest(place, code)
+                self.digests[place.id] = self._digest(place)
             except FusionError as error:
                 self.refused[place.id] = str(error)
         self.inputs = hashlib.sha256(json.dumps([self.digests, self.origin]).encode()).hexdigest()
-        self.last, self.before = _last(base)
+        self.last, self.before = _last(base, self.code)
         self.rows = {name: i for i, name in enumerate(self.last.index["id"])} if self.last else {}
         self.built = self.taken_over = 0
         self.noted = base / ".refused.jsonl"
@@ -166,13 +167,13 @@ class _Work:
         else:
             write_text(self.noted, self.inputs + "\n")
 
-    def _digest(self, place: Place, code: str) -> str:
+    def _digest(self, place: Place) -> str:
         """Of code, place, scenes with their files, and vectors.
 
         Raises:
             FusionError: No scene suits.
         """
-        digest = hashlib.sha256(f"{code} {self.origin} {place!r}".encode())
+        digest = hashlib.sha256(f"{self.code} {self.origin} {place!r}".encode())
         for name, listed in choose(place, self.near(place)).items():
             for scene in listed:
                 digest.update(f"{name} {scene!r} {_stamps(scene)}".encode())
@@ -269,13 +270,14 @@ def _no_terms() -> dict[str, Any]:
     return {"licences": set(), "redistribute": True, "share_alike": False, "attributions": set()}
 
 
-def _last(base: Path) -> tuple[TileSet | None, Mapping[str, str]]:
-    """The version in use, and what each of its tiles was made from."""
+def _last(base: Path, code: str) -> tuple[TileSet | None, Mapping[str, str]]:
+    """The version in use, and what each of its tiles was made from; nothing of other code's."""
     folder, digests = _pointed(base / "CURRENT"), base / "made_from.json"
     if folder is None or not folder.is_dir() or not digests.is_file():
         return None, {}
     known = json.loads(digests.read_text(encoding="utf-8"))
-    return (TileSet(folder), known["tiles"]) if known["version"] == folder.name else (None, {})
+    same = (known["version"], known["code"]) == (folder.name, code)
+    return (TileSet(folder), known["tiles"]) if same else (None, {})
 
 
 def _stamps(scene: Scene) -> list[str]:
