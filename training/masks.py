@@ -6,6 +6,7 @@ A generator with state would make a resumed run depend on how often it was calle
 on two processes differ from a run on one. Here draw k is the same whoever asks for it and when.
 """
 
+import functools
 from collections.abc import Sequence
 
 import numpy as np
@@ -80,6 +81,10 @@ def order(samples: int, seed: int, draws: np.ndarray) -> np.ndarray:
     passes, places = np.divmod(draws, samples)
     result = np.empty(len(draws), dtype=np.int64)
     for one in np.unique(passes):
-        permutation = np.random.Generator(np.random.Philox([seed, int(one)])).permutation(samples)
-        result[passes == one] = permutation[places[passes == one]]
+        result[passes == one] = _permutation(samples, seed, int(one))[places[passes == one]]
     return result
+
+
+@functools.lru_cache(maxsize=2)  # batches of a pass share it, and one may reach into the next
+def _permutation(samples: int, seed: int, one: int) -> np.ndarray:
+    return np.random.Generator(np.random.Philox([seed, one])).permutation(samples)

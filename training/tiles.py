@@ -113,11 +113,11 @@ class TileDataset:
         """
         batch = _empty(self.schema, len(rows))
         wanted = [m.id for m in self.schema.modalities]
-
+        to = _arrays(batch)
         for place, row in enumerate(rows.tolist()):
             found = self.tiles.stored(row, wanted)
             names = self.tiles.vector_names(row)
-            _put(self._layers, batch, place, found, names, f"{self.folder}, tile {row}")
+            _put(self._layers, to, place, found, names, f"{self.folder}, tile {row}")
         batch["caption"] = torch.from_numpy(self.caption[rows])
         batch["captioned"] = torch.from_numpy(self.captioned[rows])
         return batch
@@ -185,9 +185,10 @@ def encode(schema: TileSchema, tiles: Sequence[Tile]) -> TileBatch:
     """
     batch = _empty(schema, len(tiles))
     layers = tuple(_Layer.of(m, stored=False) for m in schema.modalities)
+    to = _arrays(batch)
     for place, tile in enumerate(tiles):
         found = {name: (tile.arrays[name], tile.present[name]) for name in tile.arrays}
-        _put(layers, batch, place, found, tile.vector_names, f"tile {tile.id}")
+        _put(layers, to, place, found, tile.vector_names, f"tile {tile.id}")
     return batch
 
 
@@ -370,9 +371,14 @@ def _empty(schema: TileSchema, count: int) -> TileBatch:
     }
 
 
+def _arrays(batch: TileBatch) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Values and masks of a batch, in its own memory."""
+    return {k: (v.numpy(), batch["present"][k].numpy()) for k, v in batch["values"].items()}
+
+
 def _put(
     layers: Iterable[_Layer],
-    batch: TileBatch,
+    to: Mapping[str, tuple[np.ndarray, np.ndarray]],
     place: int,
     found: Mapping[str, tuple[np.ndarray, np.ndarray]],
     names: Mapping[str, Sequence[str]],
@@ -380,10 +386,9 @@ def _put(
 ) -> None:
     """Fill one row of a batch from the arrays and masks of a tile."""
     for layer in layers:
-        to, mask = (batch[key][layer.id][place].numpy() for key in ("values", "present"))
+        values, mask = (array[place] for array in to[layer.id])
         if layer.id in found:
-            values, present = found[layer.id]
-            layer.put(values, present, names.get(layer.id, ()), to, mask, where)
+            layer.put(*found[layer.id], names.get(layer.id, ()), values, mask, where)
         else:
-            to.fill(-1 if layer.kind == "classes" else np.nan)
+            values.fill(-1 if layer.kind == "classes" else np.nan)
             mask.fill(False)

@@ -28,6 +28,7 @@ from torch import Tensor, nn
 
 from adapters.errors import TrainingError
 from training import checkpoints
+from training.ahead import ahead
 from training.masks import order
 from training.monitors import below, spread_of_all
 from training.parts import AFTER_STEP, CALIBRATIONS, DATASETS, LOSSES, MODELS, WATCHES, Dataset
@@ -36,6 +37,8 @@ from training.runs import code_version, is_finished, run_folder, write_atomicall
 
 LINES_PER_EPOCH = 10
 """Lines of training loss that `metrics.jsonl` gets in an epoch."""
+READERS = 2
+"""Threads of a process that make its next batches while it computes."""
 _LOCK_SECONDS = 20.0
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
@@ -138,10 +141,14 @@ def _train(recipe: Recipe, data: Path, run: Path, pipes) -> None:  # noqa: ANN00
     loss_of = LOSSES[recipe.loss.name](recipe.loss)
     local = recipe.batch // processes
     metrics: dict[str, dict[str, float]] = {}
-    while seen < total:
-        draws = seen + rank * local + np.arange(local)
+
+    def drawn(first: int):  # noqa: ANN202
+        draws = first + rank * local + np.arange(local)
         rows = training[order(len(training), recipe.seed, draws)]
-        batch = _to(dataset.draw(rows, draws, recipe.mask_seed), engine.device)
+        return dataset.draw(rows, draws, recipe.mask_seed)
+
+    for made in ahead(drawn, range(seen, total, recipe.batch), READERS):
+        batch = _to(made, engine.device)
         for group in engine.optimizer.param_groups:
             group["lr"] = learning_rate(recipe.optimiser, seen / len(training), recipe.epochs)
         torch.manual_seed(recipe.seed + 1_000_003 * (seen + rank))  # dropout

@@ -14,6 +14,7 @@ neighbours are alike and the lower ones are noise; apart, they take less space a
 """
 
 import io
+import math
 import os
 import tarfile
 import threading
@@ -68,7 +69,7 @@ def _bytes_of_frame(
 ) -> np.ndarray:
     """The array of a frame as it is there; read-only."""
     header = _header(dtype, shape)
-    size = len(header) + int(np.prod(shape)) * dtype.itemsize
+    size = len(header) + math.prod(shape) * dtype.itemsize
     try:
         raw = memoryview(pa.Codec("zstd").decompress(data, size)).cast("B")
     except (OSError, pa.ArrowException) as error:

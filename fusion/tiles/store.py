@@ -14,6 +14,7 @@ import hashlib
 import io
 import itertools
 import json
+import math
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -394,6 +395,8 @@ class _Rows:
         self._spans: dict[str, np.ndarray] = {}  # (n, 4)
         self._shares: dict[str, np.ndarray | pl.Series] = {}
         self.names = tuple(spec.id for spec in held)
+        # Looked up for every member that is read.
+        self._kinds = {spec.id: (np.dtype(spec.dtype), spec.shape) for spec in held}
         for spec in held:
             columns = [pl.col(f"{spec.id}.{part}").fill_null(-1) for part in _SPANS]
             self._spans[spec.id] = frame.select(columns).to_numpy()
@@ -454,16 +457,16 @@ class _Rows:
     def _decoded(
         self, i: int, name: str, span: np.ndarray, data: dict[int, memoryview]
     ) -> tuple[np.ndarray, np.ndarray]:
-        spec = modality(name)
         share = np.asarray(self._shares[name][int(i)])
-        shape = spec.shape or (len(share),)
+        dtype, shape = self._kinds[name]
+        shape = shape or (len(share),)
         where = f"{self.place.name}/{self._shard[i]}, byte {span[0]}"
-        values = unframe(data[int(span[0])], np.dtype(spec.dtype), shape, where)
+        values = unframe(data[int(span[0])], dtype, shape, where)
         present = np.empty(shape, bool)
         present[...] = (share == 1).reshape(-1, *(1,) * (len(shape) - 1))
         if span[3] > 0:
             mixed = np.flatnonzero((share > 0) & (share < 1))
-            pixels = int(np.prod(shape[1:]))
+            pixels = math.prod(shape[1:])
             packed = (len(mixed), -(-pixels // 8))
             bits = unframe(data[int(span[2])], np.dtype(np.uint8), packed, where)
             masks = np.unpackbits(bits, axis=1, count=pixels).view(bool)
