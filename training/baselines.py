@@ -7,12 +7,15 @@ elements of a vector), 1 or 0 for a right or wrong code; NaN where an entry was 
 """
 
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
 from training.data import Encoded, Matrix, Schema
 
 NEIGHBOURS = 10
+_FITTED_AT_ONCE = 2
+"""Trees: each fit holds a copy of the training rows."""
 
 
 def score(
@@ -181,13 +184,14 @@ def trees(
         "random_state": 0,
         "deterministic": True,
         "force_col_wise": True,  # few rows of more than a thousand numbers
-        "n_jobs": 2,
+        "n_jobs": 1,
         "verbose": -1,
     }
-    for column in columns:
+
+    def fit(column: int) -> None:
         own = known[:, column]
         if own.sum() < 2:
-            continue  # LightGBM refuses to learn from a single row
+            return  # LightGBM refuses to learn from a single row
         x = table[own].copy()
         x[:, cuts[column] : cuts[column + 1]] = np.nan
         numeric = column < len(schema.numeric)
@@ -196,14 +200,17 @@ def trees(
             y = numeric_column(schema, encoded, column)[0][training[own], 0]
         else:
             y = encoded.codes[training[own], column - len(schema.numeric)]
-        with warnings.catch_warnings():
-            # LightGBM names columns of an array by itself and then warns that arrays lack names.
-            warnings.filterwarnings("ignore", message="X does not have valid feature names")
-            model = kind(**parameters).fit(x, y, categorical_feature=codes)
-            for hidden, test, result in zip(trials, tests, results, strict=True):
-                target = hidden[:, column]
-                if target.any():
-                    guess = model.predict(test[target])
-                    guess = guess[:, None] if numeric else guess
-                    result[:, column] = score(schema, encoded, rows, target, column, guess)
+        model = kind(**parameters).fit(x, y, categorical_feature=codes)
+        for hidden, test, result in zip(trials, tests, results, strict=True):
+            target = hidden[:, column]
+            if target.any():
+                guess = model.predict(test[target])
+                guess = guess[:, None] if numeric else guess
+                result[:, column] = score(schema, encoded, rows, target, column, guess)
+
+    with warnings.catch_warnings(), ThreadPoolExecutor(_FITTED_AT_ONCE) as fitting:
+        # LightGBM names columns of an array by itself and then warns that arrays lack names.
+        warnings.filterwarnings("ignore", message="X does not have valid feature names")
+        # Threads of one model wait for each other at each split, and for all who use the machine.
+        list(fitting.map(fit, columns))
     return results
