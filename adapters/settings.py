@@ -67,6 +67,11 @@ class Settings(BaseModel):
         SecretStr(""),
         description="Key for its server: set it as SOILMELD_CAPTION_KEY, not in a file.",
     )
+    caption_at_once: int = Field(
+        16,
+        ge=1,
+        description="Captions that its server is asked for at once; 1 where it refuses more.",
+    )
     lock_timeout_s: float = Field(
         120.0, gt=0, description="How long a commit waits for the store's lock."
     )

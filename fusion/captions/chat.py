@@ -69,6 +69,7 @@ class ChatWriter:
         model: Name that the server knows the model by.
         key: Sent as bearer token; empty for servers that want none.
         temperature: Of the model's choice of words.
+        at_once: Captions to ask for in one request; 1 for servers that refuse more.
         connect_s: Seconds to wait for a connection.
         read_s: Seconds to wait for an answer to begin, and between two pieces of it.
     """
@@ -77,6 +78,7 @@ class ChatWriter:
     model: str
     key: str = field(default="", repr=False)
     temperature: float = 0.7
+    at_once: int = 16
     connect_s: float = 10.0
     read_s: float = 120.0
 
@@ -105,7 +107,7 @@ class ChatWriter:
             for scheme in ("http://", "https://"):
                 http.mount(scheme, HTTPAdapter(max_retries=again))
             while len(found) < count:
-                found += self._completions(http, facts, count - len(found))
+                found += self._completions(http, facts, min(count - len(found), self.at_once))
         return found[:count]
 
     def _completions(self, http: requests.Session, facts: Facts, count: int) -> list[str]:
@@ -173,7 +175,8 @@ class ChatWriter:
             remedy = "go on later, or use another server"
         else:
             problem = "the server refuses the request"
-            remedy = "see what it says; the model may not be one for chat"
+            remedy = "see what it says; of servers that give one caption a request, ask for one: "
+            remedy += "`caption_at_once = 1`"
         raise self._error(f"{problem} ({status})", remedy, answer)
 
     def _error(
@@ -208,7 +211,10 @@ def writer_of(settings: Settings) -> Writer:
             remedy="set caption_model to the name that the server knows the model by",
         )
     return ChatWriter(
-        settings.caption_url, settings.caption_model, settings.caption_key.get_secret_value()
+        settings.caption_url,
+        settings.caption_model,
+        settings.caption_key.get_secret_value(),
+        at_once=settings.caption_at_once,
     )
 
 

@@ -352,6 +352,9 @@ def _landforms(facts: Facts, draw: _Draw) -> list[str]:
     texts = [f"{_PLURAL[f]} make up {_share(draw, s)} of the terrain" for s, f in known[:4]]
     if not others or share - others[0][0] >= 2 * TOLERANCES.larger:
         texts.append(f"{_PLURAL[form]} are the most common landform")
+    if others:
+        some = [_PLURAL[known[int(i)][1]] for i in draw.permutation(len(known))[:3]]
+        texts.append(f"{_joined(some)} are present")
     return texts
 
 

@@ -82,6 +82,16 @@ def test_a_server_that_gives_one_at_a_time_is_asked_again() -> None:
     assert [asked["n"] for asked in chat.asked] == [3, 2, 1]
 
 
+def test_a_server_that_refuses_several_is_asked_for_one_at_a_time() -> None:
+    def reply(asked: dict) -> Reply:
+        return completion("One.") if asked["n"] == 1 else Reply(b"n must be 1", 400)
+
+    with chatting(reply) as chat:
+        assert ChatWriter(chat.url, "small", at_once=1)(FACTS, 3) == ["One."] * 3
+        with pytest.raises(CaptionError, match="caption_at_once = 1"):
+            ChatWriter(chat.url, "small")(FACTS, 3)
+
+
 def test_lies_are_removed_and_the_truth_stays() -> None:
     lies = "Forest covers 68 % of the tile. A river crosses it. The lake lies in the east."
     with chatting(completion(lies, f"{TRUE} {lies}")) as chat:
@@ -244,9 +254,11 @@ def test_the_settings_name_the_writer(tmp_path: Path, monkeypatch: pytest.Monkey
     with pytest.raises(SettingsError, match="without its name"):
         writer_of(Settings(caption_url="http://localhost:8000/v1"))
     file = tmp_path / "soilmeld.toml"
-    file.write_text('caption_url = "http://localhost:8000/v1"\ncaption_model = "small"\n')
+    file.write_text(
+        'caption_url = "http://localhost:8000/v1"\ncaption_model = "small"\ncaption_at_once = 1\n'
+    )
     monkeypatch.setenv("SOILMELD_CAPTION_KEY", KEY)
     settings = load_settings(file)
     writer = writer_of(settings)
-    assert writer == ChatWriter("http://localhost:8000/v1", "small", KEY)
+    assert writer == ChatWriter("http://localhost:8000/v1", "small", KEY, at_once=1)
     assert KEY not in repr(settings) + str(settings.caption_key) + repr(writer)
