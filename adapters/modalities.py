@@ -86,7 +86,7 @@ class ModalitySpec(BaseModel):
         """Of a tile in memory: uint8 for codes and counts of a camera, float32 otherwise."""
         return np.dtype("uint8" if self.kind in ("classes", "rgb") else "float32")
 
-    @property
+    @functools.cached_property
     def names(self) -> tuple[str, ...]:
         """Names of the bands."""
         return tuple(band.name for band in self.bands)

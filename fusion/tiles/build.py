@@ -16,7 +16,7 @@ from adapters.scenes.scene import Scene
 from fusion.tiles.choose import MAX_CLOUD_PERCENT, Choice, Nearby, choose
 from fusion.tiles.grid import BASE_M, Roi, roi, utm_zone
 from fusion.tiles.places import Place
-from fusion.tiles.read import REMOTE, Reader, lattice, licences
+from fusion.tiles.read import REMOTE, Files, Reader, licences
 from fusion.tiles.tile import Tile
 
 if TYPE_CHECKING:
@@ -53,6 +53,7 @@ def build_tile(
     scenes: Sequence[Scene],
     vectors: Mapping[str, Vector] | None = None,
     max_cloud_percent: float = MAX_CLOUD_PERCENT,
+    files: Files | None = None,
 ) -> Tile:
     """Build the tile of a place.
 
@@ -64,6 +65,7 @@ def build_tile(
         scenes: Candidates of any modality, anywhere; files are paths or addresses.
         vectors: Vector modality -> numbers of the place.
         max_cloud_percent: A Sentinel-2 scene must have less.
+        files: Files that stay open from tile to tile; by default each is opened and closed.
 
     Raises:
         FusionError: No Sentinel-2 scene suits, none of its pixels in the square is clear, or a file
@@ -71,24 +73,38 @@ def build_tile(
     """
     import rasterio
 
-    chosen = choose(place, scenes, max_cloud_percent)
+    # Around each tile anew: who takes the tiles may set GDAL up otherwise meanwhile.
     with rasterio.Env(**REMOTE):
-        reader = Reader(_square(place, chosen["sentinel2"][0]))
-        arrays: dict[str, np.ndarray] = {}
-        present: dict[str, np.ndarray] = {}
-        for spec in modalities():
-            if spec.id not in chosen:
-                continue
-            array, mask = reader.picture(spec, chosen[spec.id])
-            if mask.any():
-                arrays[spec.id], present[spec.id] = array, mask
-            elif spec.id == "sentinel2":
-                raise FusionError(
-                    "no pixel of the Sentinel-2 scene is clear here",
-                    where=f"place {place.id}",
-                    samples=[scene.id for scene in chosen["sentinel2"]],
-                    remedy="ask for another day, or leave the place out",
-                )
+        if files is not None:
+            return _tile(place, scenes, files, vectors, max_cloud_percent)
+        with Files() as own:
+            return _tile(place, scenes, own, vectors, max_cloud_percent)
+
+
+def _tile(
+    place: Place,
+    scenes: Sequence[Scene],
+    files: Files,
+    vectors: Mapping[str, Vector] | None,
+    max_cloud_percent: float,
+) -> Tile:
+    chosen = choose(place, scenes, max_cloud_percent)
+    reader = Reader(_square(place, chosen["sentinel2"][0], files), files)
+    arrays: dict[str, np.ndarray] = {}
+    present: dict[str, np.ndarray] = {}
+    for spec in modalities():
+        if spec.id not in chosen:
+            continue
+        array, mask = reader.picture(spec, chosen[spec.id])
+        if mask.any():
+            arrays[spec.id], present[spec.id] = array, mask
+        elif spec.id == "sentinel2":
+            raise FusionError(
+                "no pixel of the Sentinel-2 scene is clear here",
+                where=f"place {place.id}",
+                samples=[scene.id for scene in chosen["sentinel2"]],
+                remedy="ask for another day, or leave the place out",
+            )
     names: dict[str, tuple[str, ...]] = {}
     for id_, vector in (vectors or {}).items():
         values = np.asarray(vector.values, np.float32)
@@ -136,20 +152,22 @@ def build_tiles(
         FusionError: A place has no tile, and `refused` is not given.
     """
     near = Nearby(scenes)
-    for place in places:
-        try:
-            tile = build_tile(place, near(place), (vectors or {}).get(place.id))
-        except FusionError as error:
-            if refused is None:
-                raise
-            refused.append(Refused(place, str(error)))
-            continue
-        yield tile
+    with Files() as files:
+        for place in places:
+            given = (vectors or {}).get(place.id)
+            try:
+                tile = build_tile(place, near(place), given, files=files)
+            except FusionError as error:
+                if refused is None:
+                    raise
+                refused.append(Refused(place, str(error)))
+                continue
+            yield tile
 
 
-def _square(place: Place, first: Scene) -> Roi:
+def _square(place: Place, first: Scene, files: Files) -> Roi:
     """The square of a tile, on the pixels of its Sentinel-2 scene if they are in the same zone."""
-    geometry = lattice(_finest(first))
+    geometry = files.open(_finest(first))[1]
     if geometry.crs != utm_zone(place.longitude, place.latitude):
         return roi(place.longitude, place.latitude)
     a, _, c, _, e, f = geometry.transform

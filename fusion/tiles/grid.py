@@ -122,14 +122,21 @@ class Placement:
     Attributes:
         rows: (h,) where rows and columns stay rows and columns, else (h, w).
         cols: (w,), else (h, w).
-        ratio: Pixels of the file along one pixel of the tile.
+        down: Rows and columns of the file from one pixel of the tile to the one below.
+        across: Rows and columns of the file from one pixel of the tile to the next.
         whole: Are all rows and columns those of the file, with no resampling?
     """
 
     rows: Array
     cols: Array
-    ratio: float
+    down: tuple[float, float]
+    across: tuple[float, float]
     whole: bool
+
+    @property
+    def ratio(self) -> float:
+        """Pixels of the file along one pixel of the tile; of unequal sides, the root of both."""
+        return abs(self.down[0] * self.across[1] - self.down[1] * self.across[0]) ** 0.5
 
     @property
     def straight(self) -> bool:
@@ -150,9 +157,9 @@ def place(square: Roi, gsd: float, geometry: Geometry, margin: int = 0) -> Place
     a, b, c, d, e, f = geometry.transform
     if geometry.crs == square.crs and b == 0.0 and d == 0.0:
         cols, rows = (x - c) / a - 0.5, (y - f) / e - 0.5
-        ratio = abs(gsd / a)
-        off = max(abs(v - np.rint(v)).max() for v in (rows, cols))
-        return Placement(rows, cols, ratio, bool(abs(ratio - 1.0) < 1e-9 and off < 1e-3))
+        same = abs(gsd / a - 1.0) < 1e-9 and abs(-gsd / e - 1.0) < 1e-9
+        off = max(abs(v[0] - np.rint(v[0])) for v in (rows, cols))
+        return Placement(rows, cols, (-gsd / e, 0.0), (0.0, gsd / a), bool(same and off < 1e-3))
     at = np.linspace(0, len(x) - 1, _NODES)
     middle = x[0] + (x[-1] - x[0]) * at / (len(x) - 1)
     up = y[0] + (y[-1] - y[0]) * at / (len(y) - 1)
@@ -160,14 +167,21 @@ def place(square: Roi, gsd: float, geometry: Geometry, margin: int = 0) -> Place
     inverse = np.linalg.inv(np.array([[a, b], [d, e]]))
     away = np.stack([there[0] - c, there[1] - f])
     cols, rows = np.einsum("ij,jhw->ihw", inverse, away) - 0.5
-    weights = _between(np.arange(len(x)), at)
+    step = at[1]
+    down, across = (
+        (
+            float(np.diff(rows, axis=axis).mean() / step),
+            float(np.diff(cols, axis=axis).mean() / step),
+        )
+        for axis in (0, 1)
+    )
+    weights = _between(len(x))
     rows, cols = (weights @ v @ weights.T for v in (rows, cols))
-    down, across = np.gradient(rows), np.gradient(cols)
-    area = np.abs(down[0] * across[1] - down[1] * across[0]).mean()
-    return Placement(rows, cols, float(np.sqrt(area)), False)
+    return Placement(rows, cols, down, across, False)
 
 
-def _between(points: NDArray[np.int64], nodes: Array) -> Array:
+@functools.cache
+def _between(points: int) -> Array:
     """(points, nodes) weights of linear interpolation between nodes at even distances."""
-    position = points / (nodes[1] - nodes[0])
-    return np.maximum(0.0, 1.0 - np.abs(position[:, None] - np.arange(len(nodes))))
+    position = np.linspace(0, _NODES - 1, points)
+    return np.maximum(0.0, 1.0 - np.abs(position[:, None] - np.arange(_NODES)))

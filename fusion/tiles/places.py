@@ -158,13 +158,12 @@ def world_grid(step_deg: float, box: tuple[float, float, float, float]) -> np.nd
 def covered(places: Sequence[Place], scenes: "Sequence[Scene]") -> list[Place]:
     """Places that lie in a Sentinel-2 scene."""
     boxes = np.array([s.bbox for s in scenes if s.modality == "sentinel2"]).reshape(-1, 4)
-    return [
-        place
-        for place in places
-        if (
-            (boxes[:, 0] <= place.longitude)
-            & (boxes[:, 1] <= place.latitude)
-            & (boxes[:, 2] >= place.longitude)
-            & (boxes[:, 3] >= place.latitude)
-        ).any()
-    ]
+    west, south, east, north = boxes.T
+
+    def inside(place: Place) -> bool:
+        right, left = place.longitude <= east, place.longitude >= west
+        # Where west is above east, the box reaches across the antimeridian.
+        across = np.where(west <= east, left & right, left | right)
+        return bool((across & (south <= place.latitude) & (place.latitude <= north)).any())
+
+    return [place for place in places if inside(place)]

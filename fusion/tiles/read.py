@@ -5,9 +5,10 @@ Never here: which scenes (`choose.py`), how pixels move (`resample.py`).
 """
 
 import functools
-from collections.abc import Iterable, Sequence
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +34,49 @@ REMOTE = {
     "GDAL_NUM_THREADS": "1",
 }
 """How GDAL reads: no listing of folders, and several attempts where a server is busy."""
+KEPT_OPEN = 256
+"""Files kept open for the next tile; a process may have 1,024 as a rule."""
+
+
+class Files:
+    """Files of scenes, kept open: tiles beside each other read the same ones."""
+
+    def __init__(self) -> None:
+        """No file is open yet."""
+        self._open: OrderedDict[str, tuple[DatasetReader, Geometry]] = OrderedDict()
+
+    def __enter__(self) -> Self:
+        """Files may be opened."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """All are closed."""
+        while self._open:
+            self._open.popitem()[1][0].close()
+
+    def open(self, href: str) -> "tuple[DatasetReader, Geometry]":
+        """A file, and where its pixels are.
+
+        Args:
+            href: Path or address.
+
+        Raises:
+            FusionError: It cannot be opened, or says no CRS.
+        """
+        import rasterio
+        from rasterio.errors import RasterioError
+
+        if href in self._open:
+            self._open.move_to_end(href)
+            return self._open[href]
+        try:
+            file = rasterio.open(href)
+        except RasterioError as error:
+            raise _unreadable(href, error) from error
+        self._open[href] = file, _geometry(file, href)
+        if len(self._open) > KEPT_OPEN:
+            self._open.popitem(last=False)[1][0].close()
+        return self._open[href]
 
 
 @dataclass(eq=False)
@@ -41,9 +85,11 @@ class Reader:
 
     Attributes:
         square: Of the tile.
+        files: Files that are open.
     """
 
     square: Roi
+    files: Files
     _placed: dict[tuple[Geometry, float, int], Placement] = field(default_factory=dict)
 
     def picture(
@@ -62,54 +108,66 @@ class Reader:
         Raises:
             FusionError: Pixels of a file are too coarse, or it cannot be read.
         """
-        array = np.full(spec.shape, 255 if spec.array_dtype == np.uint8 else np.nan)
-        array = array.astype(spec.array_dtype)
+        absent = 255 if spec.array_dtype == np.uint8 else np.nan
+        array = np.full(spec.shape, absent, spec.array_dtype)
         present = np.zeros(spec.shape, bool)
         for scene in scenes:
-            wanted = [
-                spec.band(name) for name in scene.layers if not self._full(present, name, spec)
-            ]
-            if not wanted:
-                continue
-            got, there = self._scene(spec, scene)
-            new = there & ~present
-            np.copyto(array, got, where=new)
-            present |= new
+            bands = [spec.band(name) for name in scene.layers]
+            if not present[bands].all():
+                self._fill(spec, scene, array, present)
         return array, present
 
-    @staticmethod
-    def _full(present: NDArray[np.bool_], name: str, spec: ModalitySpec) -> bool:
-        return bool(present[spec.band(name)].all())
-
-    def _scene(self, spec: ModalitySpec, scene: Scene) -> tuple[np.ndarray, NDArray[np.bool_]]:
-        array = np.zeros(spec.shape, spec.array_dtype)
-        present = np.zeros(spec.shape, bool)
-        margin = 1 if spec.id == "relief" and "slope" not in scene.layers else 0
-        for href, names in _by_file(scene).items():
-            layers = [scene.layers[name] for name in names]
-            finest = min(spec.bands[spec.band(name)].native_gsd for name in names)
-            values, there = self._layers(
-                href, layers, spec.gsd or 0.0, str(spec.resampling), finest, spec.id, margin
-            )
-            if margin:
-                height, here = values[0], there[0]
-                slope, sloping = horn(height, here, spec.gsd or 0.0)
-                values = np.stack([height[1:-1, 1:-1], slope])
-                there = np.stack([here[1:-1, 1:-1], sloping])
+    def _fill(
+        self, spec: ModalitySpec, scene: Scene, array: np.ndarray, present: NDArray[np.bool_]
+    ) -> None:
+        clear = self._clear(spec, scene)
+        relief = spec.id == "relief" and "slope" not in scene.layers
+        for where, names, layers in self._on_one_lattice(spec, scene, margin=int(relief)):
+            values, there = self._layers(layers, where, str(spec.resampling))
+            if relief:
+                values, there = _with_slope(values[0], there[0], spec.gsd or 0.0)
                 names = ["elevation", "slope"]
-            for value, mask, name in zip(values, there, names, strict=True):
-                band = spec.band(name)
-                np.copyto(array[band], value, where=mask, casting="same_kind")
-                present[band] = mask
-        if scene.mask is not None:
-            layer, refused = scene.mask
-            codes, there = self._layers(
-                layer.href, [layer], spec.gsd or 0.0, "nearest", np.inf, spec.id, 0
-            )
-            present &= there[0] & ~np.isin(codes[0], refused)
-        if spec.is_classes:
-            self._require_classes(spec, scene, array[present])
-        return array, present
+            if spec.array_dtype == np.uint8 and values.dtype != np.uint8:
+                values = np.rint(values).astype(np.uint8)
+            if clear is not None:
+                there &= clear
+            for value, mask, band in zip(values, there, map(spec.band, names), strict=True):
+                new = mask & ~present[band]
+                if spec.is_classes:
+                    self._require_classes(spec, scene, value[new])
+                np.copyto(array[band], value, where=new, casting="same_kind")
+                present[band] |= new
+
+    def _on_one_lattice(
+        self, spec: ModalitySpec, scene: Scene, margin: int
+    ) -> Iterator[tuple[Placement, list[str], list[Layer]]]:
+        """Bands whose pixels lie in the same places, which are resampled at once."""
+        found: dict[Geometry, dict[str, list[str]]] = {}
+        for name, layer in scene.layers.items():
+            geometry = self.files.open(layer.href)[1]
+            found.setdefault(geometry, {}).setdefault(layer.href, []).append(name)
+        gsd = spec.gsd or 0.0
+        for geometry, files in found.items():
+            where = self._place(geometry, gsd, margin)
+            names = [name for same in files.values() for name in same]
+            for name in names:
+                size, native = gsd / where.ratio, spec.bands[spec.band(name)].native_gsd
+                if size > TOO_COARSE * native:
+                    raise FusionError(
+                        f"pixels of {size:.0f} m are too coarse for {name} of {spec.id}",
+                        file=scene.layers[name].href,
+                        remedy=f"use a file of at most {TOO_COARSE * native:g} m",
+                    )
+            yield where, names, [scene.layers[name] for name in names]
+
+    def _clear(self, spec: ModalitySpec, scene: Scene) -> NDArray[np.bool_] | None:
+        """(h, w) where nothing hides the ground; None where the scene has no mask."""
+        if scene.mask is None:
+            return None
+        layer, refused = scene.mask
+        where = self._place(self.files.open(layer.href)[1], spec.gsd or 0.0, 0)
+        codes, there = self._layers([layer], where, "nearest")
+        return there[0] & ~np.isin(codes[0], refused, kind="table")
 
     def _require_classes(self, spec: ModalitySpec, scene: Scene, codes: np.ndarray) -> None:
         if unknown := sorted(set(np.unique(codes).tolist()) - set(spec.codes)):
@@ -121,52 +179,57 @@ class Reader:
             )
 
     def _layers(
-        self,
-        href: str,
-        layers: Sequence[Layer],
-        gsd: float,
-        how: str,
-        native_gsd: float,
-        wanted: str,
-        margin: int,
+        self, layers: Sequence[Layer], where: Placement, how: str
     ) -> tuple[np.ndarray, NDArray[np.bool_]]:
-        """Layers of one file on the square."""
-        import rasterio
+        """Layers of one lattice on the square, in the unit of their bands."""
         from rasterio.errors import RasterioError
 
-        try:
-            with rasterio.open(href) as file:
-                geometry = _geometry(file, href)
-                where = self._place(geometry, gsd, margin)
-                size = gsd / where.ratio
-                if size > TOO_COARSE * native_gsd:
-                    raise FusionError(
-                        f"pixels of {size:.0f} m are too coarse for {wanted} at {gsd:g} m",
-                        file=href,
-                        remedy=f"use a file of at most {TOO_COARSE * native_gsd:g} m",
-                    )
-                span = reach(where, geometry.height, geometry.width)
-                if span is None:
-                    shape = (len(layers), *_shape(where))
-                    return np.zeros(shape), np.zeros(shape, bool)
-                window = _read(file, layers, span)
-        except (RasterioError, IndexError) as error:
-            raise FusionError(
-                f"cannot be read: {error}",
-                file=href,
-                remedy="fetch the file again; look whether the address still serves it",
-            ) from error
+        parts: list[Read] = []
+        for href, same in _by_file(layers).items():
+            file, geometry = self.files.open(href)
+            span = reach(where, geometry.height, geometry.width)
+            if span is None:
+                shape = (len(layers), *_shape(where))
+                return np.zeros(shape, np.float32), np.zeros(shape, bool)
+            try:
+                parts.append(_read(file, same, span))
+            except (RasterioError, IndexError) as error:
+                raise _unreadable(href, error) from error
+        window = Window(*_together(parts), *span[:2])
         values, present = resample(window, where, how)
-        if layers[0].power:
-            present = present & (values > 0)
-            values = 10.0 * np.log10(np.where(present, values, 1.0))
-        return values, present
+        return _scaled(values, present, layers)
 
     def _place(self, geometry: Geometry, gsd: float, margin: int) -> Placement:
         key = (geometry, gsd, margin)
         if key not in self._placed:
             self._placed[key] = place(self.square, gsd, geometry, margin)
         return self._placed[key]
+
+
+def _scaled(
+    values: np.ndarray, present: NDArray[np.bool_], layers: Sequence[Layer]
+) -> tuple[np.ndarray, NDArray[np.bool_]]:
+    """Numbers of files in the unit of their bands; after resampling, which is linear."""
+    if any(layer.scale != 1.0 or layer.offset != 0.0 for layer in layers):
+        exact = np.result_type(values.dtype, np.float32)
+        scale, offset = (
+            np.array(v, exact)[:, None, None]
+            for v in zip(*((layer.scale, layer.offset) for layer in layers), strict=True)
+        )
+        values = values * scale + offset
+    for number, layer in enumerate(layers):
+        if layer.power:
+            present[number] &= values[number] > 0
+            values[number] = 10.0 * np.log10(np.where(present[number], values[number], 1.0))
+    return values, present
+
+
+def _with_slope(
+    height: Array, here: NDArray[np.bool_], cell: float
+) -> tuple[np.ndarray, NDArray[np.bool_]]:
+    """Elevation and slope of a square, from elevation on one pixel more around it."""
+    slope, sloping = horn(height, here, cell)
+    return np.stack([height[1:-1, 1:-1], slope]), np.stack([here[1:-1, 1:-1], sloping])
 
 
 def horn(
@@ -192,28 +255,18 @@ def horn(
     return slope, rows[:, :-2] & rows[:, 1:-1] & rows[:, 2:]
 
 
-def lattice(href: str) -> Geometry:
-    """Where the pixels of a file are.
-
-    Raises:
-        FusionError: It cannot be opened, or says no CRS.
-    """
-    import rasterio
-    from rasterio.errors import RasterioError
-
-    try:
-        with rasterio.open(href) as file:
-            return _geometry(file, href)
-    except RasterioError as error:
-        raise FusionError(
-            f"cannot be read: {error}", file=href, remedy="fetch the file again"
-        ) from error
+def _unreadable(href: str, error: Exception) -> FusionError:
+    return FusionError(
+        f"cannot be read: {error}",
+        file=href,
+        remedy="fetch the file again; look whether the address still serves it",
+    )
 
 
-def _by_file(scene: Scene) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {}
-    for name, layer in scene.layers.items():
-        found.setdefault(layer.href, []).append(name)
+def _by_file(layers: Sequence[Layer]) -> dict[str, list[Layer]]:
+    found: dict[str, list[Layer]] = {}
+    for layer in layers:
+        found.setdefault(layer.href, []).append(layer)
     return found
 
 
@@ -224,6 +277,7 @@ def _shape(where: Placement) -> tuple[int, ...]:
 def _geometry(file: "DatasetReader", href: str) -> Geometry:
     crs = file.crs
     if crs is None:
+        file.close()
         raise FusionError(
             "says no CRS", file=href, remedy="write the CRS into the file (gdal_edit -a_srs)"
         )
@@ -240,31 +294,38 @@ def _named(wkt: str) -> str:
     return f"EPSG:{code}" if code else wkt
 
 
-def _read(
-    file: "DatasetReader", layers: Sequence[Layer], span: tuple[int, int, int, int]
-) -> Window:
-    """Values of a window; what stands for absence is not valid, and finite."""
+Read = tuple[np.ndarray, NDArray[np.bool_] | None]
+"""(bands, h, w) of a window and which are valid, None where all; what is not valid is finite."""
+
+
+def _read(file: "DatasetReader", layers: Sequence[Layer], span: tuple[int, int, int, int]) -> Read:
     from rasterio.enums import MaskFlags
 
     row, col, rows, cols = span
     bands = [layer.band for layer in layers]
     window = ((row, row + rows), (col, col + cols))
     numbers = file.read(bands, window=window)
-    valid = np.ones(numbers.shape, bool)
+    floating = numbers.dtype.kind == "f"
+    valid = np.isfinite(numbers) if floating else np.ones(numbers.shape, bool)
     for number, (layer, band) in enumerate(zip(layers, bands, strict=True)):
         for nodata in {layer.nodata, file.nodatavals[band - 1]} - {None}:
             if not np.isnan(nodata):
                 valid[number] &= numbers[number] != nodata
-        if numbers.dtype.kind == "f":
-            valid[number] &= np.isfinite(numbers[number])
         if MaskFlags.per_dataset in file.mask_flag_enums[band - 1]:
             valid[number] &= file.read_masks(band, window=window) > 0
-    if any(layer.scale != 1.0 or layer.offset != 0.0 for layer in layers):
-        scale = np.array([layer.scale for layer in layers])[:, None, None]
-        numbers = numbers * scale + np.array([layer.offset for layer in layers])[:, None, None]
-    if numbers.dtype.kind == "f":
-        numbers = np.where(valid, numbers, 0.0)
-    return Window(numbers, valid, row, col)
+    if valid.all():
+        return numbers, None
+    return np.where(valid, numbers, 0) if floating else numbers, valid
+
+
+def _together(parts: Sequence[Read]) -> Read:
+    if len(parts) == 1:
+        return parts[0]
+    numbers = np.concatenate([part[0] for part in parts])
+    if all(part[1] is None for part in parts):
+        return numbers, None
+    masks = [np.ones(n.shape, bool) if valid is None else valid for n, valid in parts]
+    return numbers, np.concatenate(masks)
 
 
 def licences(scenes: Iterable[Scene]) -> tuple[str, ...]:
