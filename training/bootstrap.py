@@ -1,6 +1,6 @@
 """Intervals of scores, from samples that are not independent, and what they let be said.
 
-Belongs here: resampling of clusters. Never here: scores of a model, words of a report.
+Belongs here: choosing rows, and resampling clusters of them. Never here: scores, words of a report.
 
 Rows of one cluster (a site with its revisits, a block of tiles) know each other, so clusters are
 resampled and not rows. With fewer than `LEAST_CLUSTERS` clusters there is no interval: resampling
@@ -16,6 +16,13 @@ from training.report import counted
 RESAMPLES = 1000
 LEAST_CLUSTERS = 5
 _INTERVAL = (2.5, 97.5)
+
+
+def some(rows: np.ndarray, most: int, seed: int) -> np.ndarray:
+    """At most so many rows, by a seeded choice, in order."""
+    if len(rows) <= most:
+        return rows
+    return np.sort(np.random.default_rng(seed).choice(rows, most, replace=False))
 
 
 class Bootstrap:
@@ -61,7 +68,7 @@ class Bootstrap:
         low = high = None
         if clusters >= LEAST_CLUSTERS:
             resampled = score(np.tensordot(self.weights, sums, 1))
-            low, high = np.percentile(resampled[np.isfinite(resampled)], _INTERVAL).tolist()
+            low, high = np.nanpercentile(resampled, _INTERVAL).tolist()
         return {
             "value": float(score(sums.sum(0, keepdims=True))[0]),
             "low": low,

@@ -15,7 +15,7 @@ import numpy as np
 
 from adapters.errors import TrainingError
 from training import baselines
-from training.bootstrap import LEAST_CLUSTERS, RESAMPLES, Bootstrap, verdict
+from training.bootstrap import LEAST_CLUSTERS, RESAMPLES, Bootstrap, some, verdict
 from training.data import Matrix, load
 from training.predict import Predictor
 from training.recipe import Recipe
@@ -62,8 +62,8 @@ def evaluate(run: Path, data: Path) -> dict:
             remedy="train again",
         )
     seed = recipe.mask_seed + 3
-    rows = _some(matrix.rows("test"), TEST_ROWS, seed)
-    training = _some(matrix.rows("train"), TRAINING_ROWS, seed)
+    rows = some(matrix.rows("test"), TEST_ROWS, seed)
+    training = some(matrix.rows("train"), TRAINING_ROWS, seed)
     trials = [
         matrix.hidden(rows, trial * len(rows) + np.arange(len(rows)), seed)
         for trial in range(TRIALS)
@@ -86,13 +86,6 @@ def evaluate(run: Path, data: Path) -> dict:
     write_json(run / "evaluation.json", report)
     write_atomically(run / "evaluation.md", readable(report))
     return report
-
-
-def _some(rows: np.ndarray, most: int, seed: int) -> np.ndarray:
-    """At most so many rows, by a seeded choice, in order."""
-    if len(rows) <= most:
-        return rows
-    return np.sort(np.random.default_rng(seed).choice(rows, most, replace=False))
 
 
 def _tree_columns(matrix: Matrix) -> list[int]:

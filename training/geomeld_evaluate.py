@@ -1,0 +1,542 @@
+"""What a trained encoder of tiles is worth, beside floors, on regions that it never saw.
+
+Belongs here: the protocol: which tiles, which truth, which scores. Never here: probes, floors,
+changes of sensors, words.
+
+Probes learn from training tiles and are asked about tiles of the validation and the test split:
+other H3 blocks, farther away than the guard of the set. Neither split moved a weight, and nothing
+is chosen on them. Blocks are resampled for the intervals. The encoder and the floors get the same
+tiles, the same bands and the same probes.
+"""
+
+import itertools
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from adapters.errors import TrainingError
+from adapters.modalities import modality
+from fusion.sphere import nearest
+from fusion.texture import texture_class, texture_systems
+from fusion.tiles.store import TileSet
+from fusion.tiles.tile import Tile
+from training import probes, retrieval
+from training.bootstrap import LEAST_CLUSTERS, RESAMPLES, Bootstrap, ratio, some, verdict
+from training.floors import BandStatistics, Encoder, Pixels, RandomKernels, Untrained
+from training.geomeld_report import readable
+from training.runs import fingerprint, write_atomically, write_json
+from training.sensors import Change, few_changes
+from training.text import caption_embeddings
+from training.tile_features import TileEncoder
+from training.tile_schema import TileSchema
+from training.tiles import EMBEDDINGS
+
+TRAINING_TILES = 400
+HELD_TILES = 200
+CHANGED_TILES = 64
+"""Held tiles of which the table of changed sensors is made."""
+HELD = ("validation", "test")
+LAND_COVER = "worldcover"
+LEAST_LABELLED = 0.5
+"""Share of a tile's pixels with a class that it takes to have a dominant one."""
+LEAST_OF_CLASS = 2
+"""Training tiles of a class; rarer ones are not asked for."""
+LEAST_TARGETED = 10
+"""Training tiles with a target."""
+MOST_ELEMENTS = 6
+"""Elements of a vector that become targets."""
+MODEL = "model"
+FLOORS = ("commonest class", "untrained network", "band statistics", "random kernels")
+_SEED = 17
+
+Score = Callable[[np.ndarray], np.ndarray]
+
+
+@dataclass(frozen=True)
+class Side:
+    """Tiles of one side of the split, and what is known of them.
+
+    Attributes:
+        rows: (n,) of the index.
+        blocks: (n,) their H3 blocks.
+        cover: (n, h, w) codes of land cover, -1 where absent; None where no tile has it.
+        vectors: Vector modality -> element -> (n,) values, NaN where absent.
+    """
+
+    rows: np.ndarray
+    blocks: np.ndarray
+    cover: np.ndarray | None
+    vectors: dict[str, dict[str, np.ndarray]]
+
+
+def evaluate(run: Path, data: Path) -> dict:
+    """Measure a run; writes `evaluation.json` and `evaluation.md` into it.
+
+    Args:
+        run: Folder of a finished run.
+        data: The version of the tile set that it was trained on.
+
+    Returns:
+        Content of `evaluation.json`.
+
+    Raises:
+        TrainingError: The run is not finished or was trained on other tiles, a region is on both
+            sides, or no tile is held back.
+    """
+    encoder = TileEncoder(run)
+    described = json.loads((run / "meta.json").read_text(encoding="utf-8"))
+    if fingerprint(data, "tiles") != described["data"]["fingerprint"]:
+        raise TrainingError(
+            "the run was trained on other tiles: those held back here may be among them",
+            file=str(data),
+            remedy=f"use version {described['data']['version']}, or train again",
+        )
+    tiles = TileSet(data)
+    try:
+        report = measure(encoder, tiles, data.parent / EMBEDDINGS)
+    finally:
+        tiles.close()
+    report = {
+        "origin": described["origin"],
+        "data": described["data"],
+        "recipe": described["recipe"]["name"],
+        "code_version": described["code_version"],
+        **report,
+    }
+    write_json(run / "evaluation.json", report)
+    write_atomically(run / "evaluation.md", readable(report))
+    return report
+
+
+def measure(
+    encoder: TileEncoder,
+    tiles: TileSet,
+    cache: Path,
+    changed: Callable[[Sequence[str]], list[Change]] = few_changes,
+) -> dict:
+    """All scores of an encoder on a set of tiles.
+
+    Args:
+        encoder: The encoder.
+        tiles: The set.
+        cache: Folder of the captions' vectors.
+        changed: Names of the inputs -> changes of sensors to measure.
+
+    Raises:
+        TrainingError: A region is on both sides of the split, or no tile is held back.
+    """
+    inputs = [m.id for m in inputs_of(encoder).modalities]
+    read = [name for name in dict.fromkeys((*inputs, LAND_COVER)) if name in tiles.modalities]
+    train, held = sides(tiles)
+    seen = {MODEL: encoder, **floors(encoder)}
+    learnt = {name: one.features(_tiles(tiles, train.rows, inputs)) for name, one in seen.items()}
+    asked = {name: one.features(_tiles(tiles, held.rows, inputs)) for name, one in seen.items()}
+    bootstrap = Bootstrap(held.blocks, _SEED, "tiles that were held back")
+    report: dict = {"protocol": _protocol(encoder, tiles, train, held), "tiles": {}}
+    for target, (labels, truth) in targets(train, held).items():
+        report["tiles"][target] = {
+            probe: _probed(fit, train, labels, truth, learnt, asked, bootstrap)
+            for probe, fit in (("neighbours", _neighbours), ("logistic", probes.logistic))
+        }
+    if train.cover is not None and held.cover is not None:
+        pixels = Pixels(inputs_of(encoder))
+        learnt["single pixels"] = pixels.features(_tiles(tiles, train.rows, inputs))
+        asked["single pixels"] = pixels.features(_tiles(tiles, held.rows, inputs))
+        report["segmentation"] = _segmented(train, held, learnt, asked, bootstrap)
+    report["retrieval"] = _retrieved(encoder, tiles, train, held, learnt, asked, cache)
+    if "segmentation" in report:
+        few = some(np.arange(len(held.rows)), CHANGED_TILES, _SEED)
+        there = list(_tiles(tiles, held.rows[few], read))
+        report["sensors"] = _changed(
+            encoder, train, there, held.blocks[few], learnt[MODEL], changed(inputs)
+        )
+    report["goals"] = _goals(report)
+    return report
+
+
+def sides(tiles: TileSet) -> tuple[Side, Side]:
+    """Training tiles and those held back, at most so many of each, with their truth.
+
+    Raises:
+        TrainingError: No tile is held back, or one lies in a block, or within the guard distance,
+            of a training tile.
+    """
+    split, block = (tiles.index[name].to_numpy() for name in ("split", "block"))
+    everything = [np.flatnonzero(split == "train"), np.flatnonzero(np.isin(split, HELD))]
+    place = f"{len(tiles)} tiles"
+    if not len(everything[1]):
+        raise TrainingError(
+            "no tile is held back", where=place, remedy="tiles in more places are needed"
+        )
+    longitude, latitude = (tiles.index[name].to_numpy() for name in ("longitude", "latitude"))
+    train, held = everything
+    guard = tiles.described["splits"]["guard_m"]
+    near, _ = nearest(longitude[held], latitude[held], longitude[train], latitude[train], guard)
+    if (wrong := (near >= 0) | np.isin(block[held], block[train])).any():
+        raise TrainingError(
+            f"tiles that were held back lie beside training tiles: in their blocks, or within "
+            f"{guard:g} m",
+            where=place,
+            samples=tiles.index["id"].to_numpy()[held[wrong]],
+            remedy="write the set again, so that its splits are made anew",
+        )
+    chosen = some(train, TRAINING_TILES, _SEED), some(held, HELD_TILES, _SEED)
+    return tuple(_side(tiles, rows, block[rows]) for rows in chosen)
+
+
+def _side(tiles: TileSet, rows: np.ndarray, blocks: np.ndarray) -> Side:
+    wanted = [name for name in tiles.modalities if modality(name).is_vector or name == LAND_COVER]
+    size = modality(LAND_COVER).size
+    cover = np.full((len(rows), size, size), -1, np.int16)
+    vectors: dict[str, dict[str, np.ndarray]] = {}
+    for place, tile in enumerate(_tiles(tiles, rows, wanted)):
+        cover[place] = codes(tile)
+        for name, elements in tile.vector_names.items():
+            there = tile.present[name]
+            for element, value, known in zip(elements, tile.arrays[name], there, strict=True):
+                row = vectors.setdefault(name, {}).setdefault(element, np.full(len(rows), np.nan))
+                row[place] = value if known else np.nan
+    return Side(rows, blocks, cover if (cover >= 0).any() else None, vectors)
+
+
+def codes(tile: Tile) -> np.ndarray:
+    """(h, w) codes of the land cover of a tile, -1 where absent."""
+    size = modality(LAND_COVER).size
+    if LAND_COVER not in tile.arrays:
+        return np.full((size, size), -1, np.int16)
+    found = tile.arrays[LAND_COVER][0].astype(np.int16)
+    return np.where(tile.present[LAND_COVER][0], found, np.int16(-1))
+
+
+def _tiles(tiles: TileSet, rows: np.ndarray, names: Sequence[str]) -> Iterator[Tile]:
+    for row in rows.tolist():
+        yield tiles.read(row, names)
+
+
+def inputs_of(encoder: TileEncoder) -> TileSchema:
+    """The schema of what the encoder reads."""
+    names = [modality.id for modality in encoder.model.config.inputs]
+    found = tuple(encoder.schema.modality(name) for name in names)
+    return encoder.schema.model_copy(update={"modalities": found})
+
+
+def floors(encoder: TileEncoder) -> dict[str, Encoder]:
+    """What the encoder must beat."""
+    inputs = inputs_of(encoder)
+    return {
+        "untrained network": Untrained(encoder.model.config, inputs, _SEED),
+        "band statistics": BandStatistics(inputs),
+        "random kernels": RandomKernels(inputs, _SEED),
+    }
+
+
+# Truth of tiles.
+
+
+def targets(train: Side, held: Side) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Labels of training tiles and of those held back, by target; an empty label is none.
+
+    Dominant land cover; texture class where the soil vector has the fractions; and of elements of
+    vectors, whether they are above the median of the training tiles. Only classes that at least
+    `LEAST_OF_CLASS` training tiles have are kept.
+    """
+    found = {"dominant land cover": tuple(_dominant(side) for side in (train, held))}
+    found["texture class"] = tuple(_texture(side) for side in (train, held))
+    for name, elements in sorted(train.vectors.items()):
+        known = [e for e, v in sorted(elements.items()) if np.isfinite(v).sum() >= LEAST_TARGETED]
+        spread = np.linspace(0, len(known) - 1, min(MOST_ELEMENTS, len(known))).round().astype(int)
+        for element in (known[i] for i in spread):
+            median = np.nanmedian(elements[element])
+            found[f"{name}: {element} above the median"] = tuple(
+                _above(side.vectors.get(name, {}).get(element), len(side.rows), median)
+                for side in (train, held)
+            )
+    kept = {}
+    for target, (labels, truth) in found.items():
+        names, counts = np.unique(labels[labels != ""], return_counts=True)
+        names = names[counts >= LEAST_OF_CLASS]
+        labels, truth = (np.where(np.isin(x, names), x, "") for x in (labels, truth))
+        enough = (labels != "").sum() >= LEAST_TARGETED and len(names) > 1
+        if enough and (truth != "").any():
+            kept[target] = labels, truth
+    return kept
+
+
+def _dominant(side: Side) -> np.ndarray:
+    labels = np.full(len(side.rows), "", "<U40")
+    if side.cover is not None:
+        for place, cover in enumerate(side.cover):
+            labels[place] = dominant(cover)
+    return labels
+
+
+def dominant(cover: np.ndarray) -> str:
+    """Label of the commonest class of a tile; "" where too few pixels have one."""
+    there = cover[cover >= 0]
+    if len(there) < LEAST_LABELLED * cover.size:
+        return ""
+    names, counts = np.unique(there, return_counts=True)
+    return modality(LAND_COVER).codes[int(names[counts.argmax()])]
+
+
+def _texture(side: Side) -> np.ndarray:
+    labels = np.full(len(side.rows), "", "<U40")
+    soil = side.vectors.get("soil", {})
+    if all(name in soil for name in ("sand", "silt", "clay")):
+        classes = texture_class(soil["sand"], soil["silt"], soil["clay"], "usda")
+        known = texture_systems()["usda"].labels
+        labels = np.array([known.get(code, "") for code in classes], "<U40")
+    return labels
+
+
+def _above(values: np.ndarray | None, count: int, median: float) -> np.ndarray:
+    if values is None:
+        return np.full(count, "", "<U40")
+    return np.where(np.isfinite(values), np.where(values > median, "yes", "no"), "").astype("<U40")
+
+
+# Scores.
+
+Features = dict[str, tuple[np.ndarray, np.ndarray]]
+"""By method, features of patches and of tiles."""
+
+
+def _neighbours(train: np.ndarray, labels: np.ndarray, _: np.ndarray) -> probes.Guess:
+    return probes.neighbours(train, labels)
+
+
+def _probed(
+    fit: Callable[[np.ndarray, np.ndarray, np.ndarray], probes.Guess],
+    train: Side,
+    labels: np.ndarray,
+    truth: np.ndarray,
+    learnt: Features,
+    asked: Features,
+    bootstrap: Bootstrap,
+) -> dict:
+    rows, classes = labels != "", np.unique(labels[labels != ""])
+    found = {
+        name: probes.confusion(
+            truth, fit(pooled[rows], labels[rows], train.blocks[rows])(asked[name][1]), classes
+        )
+        for name, (_, pooled) in learnt.items()
+    }
+    names, counts = np.unique(labels[rows], return_counts=True)
+    commonest = np.full(len(truth), names[counts.argmax()])
+    found["commonest class"] = probes.confusion(truth, commonest, classes)
+    scores = {"accuracy": probes.accuracy, "mean recall": probes.mean_recall}
+    return {
+        "classes": classes.tolist(),
+        **{name: compared(bootstrap, found, score) for name, score in scores.items()},
+    }
+
+
+def _segmented(
+    train: Side, held: Side, learnt: Features, asked: Features, bootstrap: Bootstrap
+) -> dict:
+    found = {}
+    for name, (patches, _) in learnt.items():
+        segment = probes.Segmenter(patches, train.cover, train.blocks)
+        classes = segment.classes
+        found[name] = probes.confusion(held.cover, segment(asked[name][0]), classes)
+    commonest = classes[np.bincount(np.searchsorted(classes, _known(train.cover))).argmax()]
+    found["commonest class"] = probes.confusion(
+        held.cover, np.full(held.cover.shape, commonest), classes
+    )
+    scores = {"accuracy": probes.accuracy, "mean IoU": probes.mean_iou}
+    labels = modality(LAND_COVER).codes
+    return {
+        "classes": [labels[int(code)] for code in classes],
+        **{name: compared(bootstrap, found, score) for name, score in scores.items()},
+    }
+
+
+def _known(cover: np.ndarray) -> np.ndarray:
+    return cover[cover >= 0]
+
+
+def compared(bootstrap: Bootstrap, found: dict[str, np.ndarray], score: Score) -> dict:
+    """Each method's score, and the model's minus it on the same resamples.
+
+    Args:
+        bootstrap: Of the rows.
+        found: By method, (rows, C, C) confusions.
+        score: Of summed confusions; more is better.
+    """
+    result: dict = {"methods": {}, "model_minus": {}}
+    for name, parts in found.items():
+        counts = parts.sum((1, 2))
+        result["methods"][name] = bootstrap.measure(parts, counts, score)
+        if name != MODEL and MODEL in found:
+            pair = np.stack([found[MODEL], parts], axis=1)
+            difference = bootstrap.measure(
+                pair, counts, lambda sums: score(sums[:, 0]) - score(sums[:, 1])
+            )
+            result["model_minus"][name] = difference | {
+                "verdict": verdict(difference, better_low=False)
+            }
+    return result
+
+
+def _retrieved(
+    encoder: TileEncoder,
+    tiles: TileSet,
+    train: Side,
+    held: Side,
+    learnt: Features,
+    asked: Features,
+    cache: Path,
+) -> dict | None:
+    """Recalls by each encoder's features through a linear map, and by the model's own two sides."""
+    captions = np.array(tiles.index["caption"].to_list(), object)
+    of_train, of_held = (
+        np.array([caption is not None for caption in captions[side.rows]]) for side in (train, held)
+    )
+    if of_held.sum() < 2 or of_train.sum() < LEAST_TARGETED:
+        return None
+    # Of the whole set, as training asked for them: they are there already.
+    vectors = caption_embeddings(captions.tolist(), cache)
+    known, wanted = vectors[train.rows[of_train]], vectors[held.rows[of_held]]
+    bootstrap = Bootstrap(held.blocks[of_held], _SEED, "tiles that were held back")
+    similarity = {}
+    for name, (_, pooled) in learnt.items():
+        if name == "single pixels":
+            continue
+        mapped = retrieval.linear_map(
+            pooled[of_train], known, train.blocks[of_train], asked[name][1][of_held]
+        )
+        similarity[name] = mapped @ wanted.T
+    if encoder.model.config.contrast_width:
+        own = encoder.beside_captions(asked[MODEL][1][of_held])
+        with torch.no_grad():
+            text = encoder.model.text_vectors(torch.from_numpy(wanted)).numpy()
+        similarity["model, its own map"] = own @ text.T
+    count = int(of_held.sum())
+    report: dict = {
+        "candidates": count,
+        "different_captions": len(set(captions[held.rows[of_held]])),
+        "first": list(retrieval.FIRST),
+        "chance": retrieval.chance(count),
+    }
+    for way, turned in (("tile to caption", False), ("caption to tile", True)):
+        hits = {
+            name: retrieval.found(table.T if turned else table)
+            for name, table in similarity.items()
+        }
+        report[way] = {
+            f"R@{k}": {name: _mean(bootstrap, hit[:, place]) for name, hit in hits.items()}
+            for place, k in enumerate(retrieval.FIRST)
+        }
+    return report
+
+
+def _mean(bootstrap: Bootstrap, values: np.ndarray) -> dict:
+    return bootstrap.mean(values[None, :, None])
+
+
+def _changed(
+    encoder: TileEncoder,
+    train: Side,
+    tiles: list[Tile],
+    blocks: np.ndarray,
+    learnt: tuple[np.ndarray, np.ndarray],
+    listed: list[Change],
+) -> list[dict]:
+    """What is left of the accuracy when sensors change; probes learnt from whole tiles."""
+    bootstrap = Bootstrap(blocks, _SEED, "tiles that were held back")
+    labels = _dominant(train)
+    rows = labels != ""
+    few = len(np.unique(labels[rows])) < 2
+    classify = None if few else probes.logistic(learnt[1][rows], labels[rows], train.blocks[rows])
+    segment = probes.Segmenter(learnt[0], train.cover, train.blocks)
+
+    def scored(seen: list[Tile]) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+        """Right ones and asked ones of each tile."""
+        patches, pooled = encoder.features(seen)
+        cover = np.stack([codes(tile) for tile in seen])
+        known = np.isin(cover, segment.classes)
+        right = (segment(patches) == cover) & known
+        found = {"pixels": (right.sum((1, 2)), known.sum((1, 2)))}
+        if classify is not None:
+            truth = np.array([dominant(one) for one in cover])
+            there = np.isin(truth, labels[rows])
+            found["tiles"] = ((classify(pooled) == truth) & there, there)
+        return found
+
+    whole = scored(tiles)
+    changed = [(change.sensor, change.what, scored(applied(change, tiles))) for change in listed]
+    return [_row(*row, whole, bootstrap) for row in [("-", "whole", whole), *changed]]
+
+
+def applied(change: Change, tiles: list[Tile]) -> list[Tile]:
+    """All tiles changed; the other tile of each is the next one, in a ring."""
+    return [change.apply(tile, tiles[(i + 1) % len(tiles)]) for i, tile in enumerate(tiles)]
+
+
+def _row(
+    sensor: str,
+    what: str,
+    found: dict[str, tuple[np.ndarray, np.ndarray]],
+    whole: dict[str, tuple[np.ndarray, np.ndarray]],
+    bootstrap: Bootstrap,
+) -> dict:
+    row: dict = {"sensor": sensor, "change": what}
+    for name, (right, asked) in found.items():
+        if not asked.any() or not whole[name][0].any():
+            continue
+        parts = np.stack([right, asked, *whole[name]], axis=1).astype(float)
+        row[name] = {
+            "accuracy": bootstrap.measure(parts[:, :2], asked, ratio),
+            "kept": bootstrap.measure(parts, asked, _kept),
+        }
+    return row
+
+
+def _kept(sums: np.ndarray) -> np.ndarray:
+    """(n, 4) right, asked, and both of whole tiles -> (n,) share of the accuracy that is left."""
+    return ratio(np.stack([ratio(sums[:, :2]), ratio(sums[:, 2:])], axis=1))
+
+
+# Protocol and goals.
+
+
+def _protocol(encoder: TileEncoder, tiles: TileSet, train: Side, held: Side) -> dict:
+    split = tiles.index["split"].to_numpy()
+    return {
+        "training_tiles": len(train.rows),
+        "training_tiles_of": int((split == "train").sum()),
+        "held_tiles": len(held.rows),
+        "held_tiles_of": int(np.isin(split, HELD).sum()),
+        "held_blocks": len(np.unique(held.blocks)),
+        "held_splits": list(HELD),
+        "guard_m": tiles.described["splits"]["guard_m"],
+        "inputs": {m.id: list(m.bands) for m in inputs_of(encoder).modalities},
+        "pretraining_targets": [t.id for t in encoder.model.config.targets],
+        "neighbours": probes.NEIGHBOURS,
+        "interval": f"95 %, {RESAMPLES} resamples of blocks; none of fewer than "
+        f"{LEAST_CLUSTERS} blocks",
+    }
+
+
+def _goals(report: dict) -> list[dict]:
+    """Each floor against the model, in each table: is the model above it?"""
+    tables = {
+        f"{target}, {probe}: accuracy": found["accuracy"]
+        for target, by_probe in report["tiles"].items()
+        for probe, found in by_probe.items()
+    }
+    if "segmentation" in report:
+        tables["land cover of pixels: mean IoU"] = report["segmentation"]["mean IoU"]
+    goals = []
+    for (score, table), floor in itertools.product(tables.items(), FLOORS):
+        difference = table["model_minus"][floor]
+        reached = {"the model is better": "reached", "the model is worse": "missed"}
+        outcome = reached.get(difference["verdict"] or "", "missed: not distinguishable")
+        if difference["verdict"] is None:
+            outcome = "not measured: no interval"
+        goals.append({"score": score, "above": floor, "outcome": outcome})
+    return goals
