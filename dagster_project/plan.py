@@ -20,6 +20,7 @@ from adapters.acquire import due, polled
 from adapters.archive import RawVersion, active, candidate, incoming
 from adapters.errors import ArchiveError
 from adapters.quarantine import Entry, quarantined
+from adapters.scenes.catalogues import version as scenes_version
 from adapters.settings import Settings
 from adapters.spec import SourceSpec
 from dagster_project import definitions
@@ -29,7 +30,13 @@ from dagster_project.groups import groups
 from dagster_project.resources import open_instance
 from dagster_project.run import failed_before
 from dagster_project.sources import raw_key, std_key
-from dagster_project.versions import ABSENT, upstream_key, upstream_version
+from dagster_project.versions import (
+    ABSENT,
+    GROUPS,
+    scenes_key,
+    upstream_key,
+    upstream_version,
+)
 
 _ANEW = "made anew"
 
@@ -55,6 +62,7 @@ class Plan:
 
     Attributes:
         twin: Sources whose synthetic files would be written.
+        scenes: Would the synthetic scenes of tiles be written?
         servers: Sources whose server would be asked first; what it answers is not in the plan.
         steps: Assets that would be made, in order.
         refused: Source -> why its new files would not be taken in.
@@ -63,6 +71,7 @@ class Plan:
     """
 
     twin: tuple[str, ...]
+    scenes: bool
     servers: tuple[str, ...]
     steps: tuple[Step, ...]
     refused: dict[str, list[str]]
@@ -73,6 +82,7 @@ class Plan:
         """For JSON."""
         return {
             "twin": list(self.twin),
+            "scenes": self.scenes,
             "servers": list(self.servers),
             "steps": [
                 {"step": s.name, "reasons": list(s.reasons), "certain": s.certain}
@@ -86,6 +96,8 @@ class Plan:
     def readable(self) -> str:
         """In words."""
         lines = [f"write the synthetic twin of {len(self.twin)} sources"] if self.twin else []
+        if self.scenes:
+            lines.append("write the synthetic scenes of tiles")
         lines += [f"ask the server of {source}" for source in self.servers]
         for step in self.steps:
             mark = "run " if step.certain else "run?"
@@ -118,14 +130,15 @@ def plan(settings: Settings) -> Plan:
         SettingsError: The twin has no such size.
     """
     specs, now = definitions.all_specs(), datetime.now(UTC)
-    twin = _twin(settings)
+    twin, scenes = _twin(settings)
     with open_instance(settings) as instance:
-        walk = _Walk(settings, specs, twin, instance)
+        walk = _Walk(settings, specs, twin, scenes, instance)
         for key in walk.graph.toposorted_asset_keys:
             walk.look(key)
     said = {spec.id: polled(spec, settings) for spec in specs}
     return Plan(
         twin=tuple(twin),
+        scenes=scenes,
         servers=tuple(s.id for s in specs if due(s, settings, now, retry=timedelta(0))),
         steps=tuple(walk.steps),
         refused=walk.refused,
@@ -134,10 +147,11 @@ def plan(settings: Settings) -> Plan:
     )
 
 
-def _twin(settings: Settings) -> list[str]:
-    from adapters.twin import stale
+def _twin(settings: Settings) -> tuple[list[str], bool]:
+    """Sources whose files the twin would write, and would it write its scenes?"""
+    from adapters.twin import scenes, stale
 
-    return stale(settings) if settings.twin else []
+    return (stale(settings), scenes.stale(settings)) if settings.twin else ([], False)
 
 
 @dataclass
@@ -158,6 +172,7 @@ class _Walk:
         settings: Settings,
         specs: list[SourceSpec],
         twin: list[str],
+        scenes: bool,
         instance: dg.DagsterInstance,
     ) -> None:
         self.settings, self.twin, self.instance = settings, set(twin), instance
@@ -173,6 +188,12 @@ class _Walk:
         self.steps: list[Step] = []
         self.refused: dict[str, list[str]] = {}
         self.upstream = {upstream_key(spec.id): spec for spec in specs}
+        self.scenes = {
+            scenes_key(group): _ANEW
+            if scenes and group == "synthetic"
+            else scenes_version(settings, group)
+            for group in GROUPS
+        }
         self.raw = {raw_key(spec.id): spec for spec in specs}
         self.std = {std_key(spec.id): spec for spec in specs}
         self.groups = groups(specs)
@@ -193,6 +214,12 @@ class _Walk:
             self.versions[key] = (
                 _ANEW if spec.id in self.twin else lies if lies != ABSENT else current
             )
+            return
+        if key in self.scenes:
+            self.versions[key] = self.scenes[key] or current
+            if self.scenes[key] == _ANEW:
+                # The twin may well write the same scenes again.
+                self.unsure.add(key)
             return
         versions = {dep: self.versions.get(dep) for dep in node.parent_keys}
         now = MadeFrom(node.code_version, {dep: v for dep, v in versions.items() if v is not None})

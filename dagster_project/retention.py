@@ -40,9 +40,13 @@ def collect(settings: Settings, *, dry_run: bool = False) -> list[tuple[str, int
             "raw files": _unused_objects(settings, set(locks)),
             "standardised pixels": _old(settings.std.glob("*"), settings, _used_pixels(settings)),
             "feature matrices": _old(settings.fused.glob("*"), settings, _current(settings.fused)),
+            "tile sets": _old(settings.tiles.glob("*"), settings, _current(settings.tiles)),
+            "captioned tile sets": _old(
+                settings.captions.glob("*"), settings, _current(settings.captions)
+            ),
             "training runs": _old(settings.runs.glob("*"), settings, _current(settings.runs)),
             # No step is underway: what lies here was left by killed ones, or is made again.
-            "temporary files": list(settings.scratch.glob("*")),
+            "temporary files": [*settings.scratch.glob("*"), *settings.fused.glob("*/.new-*")],
         }
         found = [(name, len(paths), sum(map(_size, paths))) for name, paths in places.items()]
         if not dry_run:
@@ -60,7 +64,9 @@ def _old(parents: Iterable[Path], settings: Settings, used: set[Path]) -> list[P
     """Version folders of each parent beyond the newest `keep_versions`, unless in use."""
     gone = []
     for parent in parents:
-        versions = [p for p in parent.iterdir() if p.is_dir()] if parent.is_dir() else []
+        found = [p for p in parent.iterdir() if p.is_dir()] if parent.is_dir() else []
+        # A hidden folder is no version: an interrupted step goes on in it, or begins it anew.
+        versions = [path for path in found if not path.name.startswith(".")]
         newest_first = sorted(versions, key=lambda p: p.stat().st_mtime, reverse=True)
         gone += [p for p in newest_first[settings.keep_versions :] if p not in used]
     return gone

@@ -35,32 +35,38 @@ def show(settings: Settings, outcome: "Outcome", seconds: float) -> bool:
         seconds: How long the run took.
 
     Returns:
-        Is there at least one feature matrix?
+        Is there at least one feature matrix or set of tiles?
     """
     console = Console(highlight=False, soft_wrap=True)
     if not console.is_terminal:
         # A file or a log has no edge to fold at.
         console.width = _FILE_WIDTH
-    folders = _matrices(settings)
+    folders, sets = _current(settings.fused), _current(settings.tiles)
     if (settings.published / settings.store.name).is_file():
         _sources(console, settings)
-    for group, folder in folders.items():
-        _matrix(console, settings, group, folder)
+    for group in sorted(folders | sets):
+        if group in folders:
+            _matrix(console, group, folders[group])
+        if group in sets:
+            _tiles(console, settings, group, sets[group])
+        _models(console, settings, group)
     _failures(console, outcome)
     _inboxes(console, settings, outcome)
+    _catalogues(console, settings)
     made = f"{len(outcome.made)} steps made" if outcome.made else "nothing had changed"
     console.print(f"\n{made}, {seconds:.1f} s")
     if folders:
         _next(console, settings, sorted(folders))
     else:
         console.print("No matrix could be built: no source with samples is at hand.")
-    return bool(folders)
+    return bool(folders or sets)
 
 
-def _matrices(settings: Settings) -> dict[str, Path]:
+def _current(place: Path) -> dict[str, Path]:
+    """Group -> folder of the version in use."""
     return {
         current.parent.name: current.parent / current.read_text(encoding="utf-8").strip()
-        for current in sorted(settings.fused.glob("*/CURRENT"))
+        for current in sorted(place.glob("*/CURRENT"))
     }
 
 
@@ -94,7 +100,7 @@ def _sources(console: Console, settings: Settings) -> None:
         console.print(f"  {source} ({terms}): {attribution}")
 
 
-def _matrix(console: Console, settings: Settings, group: str, folder: Path) -> None:
+def _matrix(console: Console, group: str, folder: Path) -> None:
     dictionary = json.loads((folder / "dictionary.json").read_text(encoding="utf-8"))
     features = dictionary["features"]
     elements = sum(feature["array_length"] or 1 for feature in features)
@@ -106,14 +112,55 @@ def _matrix(console: Console, settings: Settings, group: str, folder: Path) -> N
         f"\n[bold]{group.upper()}[/bold]  {rows:,} samples, {len(features):,} features "
         f"({elements:,} with array elements), origin {dictionary['origin']}"
     )
+
+
+def _tiles(console: Console, settings: Settings, group: str, folder: Path) -> None:
+    described = json.loads((folder / "set.json").read_text(encoding="utf-8"))
+    splits = ", ".join(f"{count} {name}" for name, count in described["splits"]["tiles"].items())
+    console.print(
+        f"\n[bold]{group.upper()}[/bold]  {described['tiles']:,} tiles ({splits}), origin "
+        f"{described['origin']}: {', '.join(described['modalities'])}"
+    )
+    report = json.loads((folder.parent / "report.json").read_text(encoding="utf-8"))
+    for reason, count in report["refused_by_reason"].items():
+        console.print(f"  {count} places without a tile: {escape(reason)}")
+    if captioned := _current(settings.captions).get(group):
+        said = json.loads((captioned / "set.json").read_text(encoding="utf-8"))["captions"]
+        claims = ", ".join(f"{count} {status}" for status, count in said["claims"].items())
+        removed = said["sentences"]["removed"]
+        console.print(
+            f"  {said['captioned']:,} captions by {', '.join(said['writers'])}: claims {claims}; "
+            f"{removed} sentences removed"
+        )
+        for reason, count in said["refused"].items():
+            console.print(f"  {count} tiles without a caption: {escape(reason)}")
+
+
+def _models(console: Console, settings: Settings, group: str) -> None:
     for current in sorted(settings.runs.glob(f"*-{group}/CURRENT")):
         run = current.parent / current.read_text(encoding="utf-8").strip()
         if (run / "evaluation.json").is_file():
-            _evaluation(console, run / "evaluation.json")
+            report = json.loads((run / "evaluation.json").read_text(encoding="utf-8"))
+            (_features if "goals" in report else _evaluation)(console, report)
 
 
-def _evaluation(console: Console, file: Path) -> None:
-    report = json.loads(file.read_text(encoding="utf-8"))
+def _features(console: Console, report: dict) -> None:
+    """Frozen features of an encoder of tiles beside their floors."""
+    protocol, goals = report["protocol"], report["goals"]
+    reached = sum(goal["outcome"] == "reached" for goal in goals)
+    console.print(
+        f"  {report['recipe']} beside its floors on {protocol['held_tiles']} held-back tiles in "
+        f"{counted(protocol['held_blocks'])} of regions ({report['origin'].upper()} data; "
+        f"{protocol['interval']})"
+    )
+    for target, by_probe in report["tiles"].items():
+        found = by_probe["logistic"]["accuracy"]["methods"]
+        methods = ", ".join(f"{method} {bracket(value)}" for method, value in found.items())
+        console.print(f"    {escape(target)}: accuracy of a linear probe\n      {methods}")
+    console.print(f"    {reached} of {len(goals)} scores above their floor")
+
+
+def _evaluation(console: Console, report: dict) -> None:
     protocol = report["protocol"]
     console.print(
         f"  {report['recipe']} beside its baselines on {protocol['test_rows']} held-back samples "
@@ -167,10 +214,21 @@ def _inboxes(console: Console, settings: Settings, outcome: "Outcome") -> None:
             )
 
 
+def _catalogues(console: Console, settings: Settings) -> None:
+    """Say which folders of scenes are not in use."""
+    for folder in sorted(path for path in settings.scenes.glob("*") if path.is_dir()):
+        if not folder.name.startswith(".") and not (folder / "catalog.json").is_file():
+            console.print(
+                f"\n{folder} is not used: it has no catalog.json; scenes are listed by a static "
+                "STAC catalogue (docs/tiles.md)"
+            )
+
+
 def _next(console: Console, settings: Settings, groups: list[str]) -> None:
     console.print(
         "\n[bold]Where to look next[/bold]\n"
         f"  soilmeld features {groups[0]}     the features, their units and sources\n"
+        "  soilmeld tiles list          the tiles and their captions\n"
         "  soilmeld --help              query, export, predict, explain\n"
         f"  make ui                      lineage, checks and plots on port {settings.ui_port}\n"
         f"  {settings.docs}              validation reports\n"

@@ -6,8 +6,9 @@ Never here: writing. The verbs of the command line that change state call functi
 >>> import soilmeld
 >>> data = soilmeld.open()                            # doctest: +SKIP
 >>> data.features("open")                             # doctest: +SKIP
+>>> tile = soilmeld.tiles("synthetic").read(0)        # doctest: +SKIP
 """
 
-from soilmeld.reader import Dataset, open
+from soilmeld.reader import Dataset, open, tiles
 
-__all__ = ["Dataset", "open"]
+__all__ = ["Dataset", "open", "tiles"]

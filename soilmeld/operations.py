@@ -106,6 +106,29 @@ class Operations:
 
         return explain(self.data, group, sample_id, feature).as_dict()
 
+    def tiles(
+        self,
+        group: Group,
+        limit: Annotated[int, Field(ge=1, le=10_000)] = 100,
+    ) -> dict[str, Any]:
+        """List the tiles of a group: place, date, split, caption; origin and terms by modality."""
+        held = self.data.tiles(group)
+        shown = ("id", "longitude", "latitude", "date", "split", "caption")
+        return {
+            "total": len(held),
+            "origin": held.described["origin"],
+            "terms": held.described.get("terms", {}),
+            "rows": _plain(held.index.select(shown).head(limit)),
+        }
+
+    def describe_tile(
+        self, group: Group, tile_id: Annotated[str, Field(description="As listed by `tiles`.")]
+    ) -> dict[str, Any]:
+        """Describe one tile: scenes, what is present, features of its sample, caption, licences."""
+        from soilmeld.tile_sets import describe
+
+        return describe(self.data.tiles(group), tile_id)
+
     def all(self) -> list[Callable[..., Any]]:
         """Every operation, in the order in which a newcomer needs them."""
         return [
@@ -116,6 +139,8 @@ class Operations:
             self.query,
             self.predict,
             self.explain,
+            self.tiles,
+            self.describe_tile,
         ]
 
 

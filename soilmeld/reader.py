@@ -1,6 +1,7 @@
 """Reading what was published: sources, features, samples.
 
-Belongs here: the read-only view of the published store and of the current feature matrices.
+Belongs here: the read-only view of the published store, of the current feature matrices and of
+tiles.
 Never here: anything that writes to the data root.
 """
 
@@ -11,12 +12,16 @@ from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import duckdb
 import polars as pl
 
 from adapters.errors import SoilmeldError
 from adapters.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from fusion.tiles.store import TileSet
 
 MODEL = "soilformer"
 
@@ -40,6 +45,19 @@ def open(path: Path | str | None = None) -> "Dataset":
             f"nothing is published in {data.settings.published}", remedy="run `soilmeld run` first"
         )
     return data
+
+
+def tiles(group: str | None = None, path: Path | str | None = None) -> "TileSet":
+    """Open the set of tiles in use, with captions where there are any.
+
+    Args:
+        group: `synthetic`, `open` or `user`; may be left out where only one group has tiles.
+        path: The settings file (`soilmeld.toml`); by default the one that applies in this folder.
+
+    Raises:
+        NotFoundError: The group has no tiles, or several have some and none is named.
+    """
+    return Dataset(load_settings(Path(path) if path else None)).tiles(group)
 
 
 @dataclass(frozen=True)
@@ -218,6 +236,16 @@ class Dataset:
             rows = rows.drop_nulls(wanted)
         keep = list(dict.fromkeys([*self.samples(group).collect_schema().names(), *wanted]))
         return rows.select(keep).sort("sample_id").collect()
+
+    def tiles(self, group: str | None = None) -> "TileSet":
+        """The set of tiles of a group in use: `.index` is a frame, `.read(row)` a tile.
+
+        Raises:
+            NotFoundError: The group has no tiles, or several have some and none is named.
+        """
+        from soilmeld.tile_sets import open_tiles
+
+        return open_tiles(self.settings, group)
 
     def model(self, group: str) -> Path:
         """Folder of the group's current trained model.

@@ -25,13 +25,19 @@ ORIGIN_FILE = ".origin.json"
 def catalogues(settings: Settings, group: str) -> list[Path]:
     """Folders of the static catalogues whose scenes stand in a group.
 
-    Raises:
-        ArchiveError: The record of a catalogue's origin is broken.
+    One whose record of origin is broken stands among the user's, where `scenes` refuses it.
     """
     found = settings.scenes.glob(f"*/{CATALOGUE}")
     # A hidden folder is one that is being written.
     folders = sorted(path.parent for path in found if not path.parent.name.startswith("."))
-    return [folder for folder in folders if origin(folder) == group]
+    return [folder for folder in folders if _group(folder) == group]
+
+
+def _group(folder: Path) -> str:
+    try:
+        return origin(folder)
+    except ArchiveError:
+        return "user"
 
 
 def origin(folder: Path) -> str:
@@ -68,7 +74,7 @@ def scenes(settings: Settings, group: str) -> list[Scene]:
         ArchiveError: A catalogue is broken, or lists what its layout does not allow.
     """
     folders = catalogues(settings, group)
-    return [scene for folder in folders for scene in find(str(folder / CATALOGUE), group)]
+    return [scene for folder in folders for scene in find(str(folder / CATALOGUE), origin(folder))]
 
 
 def version(settings: Settings, group: str) -> str | None:

@@ -1,6 +1,5 @@
 """What the summary of a run says of an evaluation."""
 
-import json
 from pathlib import Path
 
 import pytest
@@ -24,7 +23,7 @@ from dagster_project.versions import upstream_version
     ],
 )
 def test_a_mean_without_interval_says_why(
-    tmp_path: Path, clusters: int, low: float | None, high: float | None, said: str
+    clusters: int, low: float | None, high: float | None, said: str
 ) -> None:
     value = {"value": 1.079, "low": low, "high": high, "clusters": clusters}
     report = {
@@ -39,10 +38,8 @@ def test_a_mean_without_interval_says_why(
         "all_features": {"numeric": {"methods": {"model": value}}},
         "lightgbm_features": {},
     }
-    file = tmp_path / "evaluation.json"
-    file.write_text(json.dumps(report), encoding="utf-8")
     console = Console(width=160, record=True, highlight=False)
-    _evaluation(console, file)
+    _evaluation(console, report)
     text = console.export_text()
     assert said in text
     assert f"in {clusters} cluster{'s' if clusters > 1 else ''} of sites (OPEN data" in text
