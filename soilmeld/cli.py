@@ -16,6 +16,7 @@ from rich.table import Table
 
 from adapters.errors import SoilmeldError
 from adapters.settings import Settings, load_settings
+from soilmeld.tile_verbs import app as tiles
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -27,6 +28,7 @@ app = typer.Typer(
     `soilmeld sources` shows what there is, `soilmeld features synthetic` lists the features,
     `soilmeld query` gets rows of them.""",
 )
+app.add_typer(tiles, name="tiles")
 console = Console()
 errors = Console(stderr=True)
 
@@ -263,6 +265,29 @@ def predict(
 
 
 @app.command()
+def train(
+    recipe: Annotated[str, typer.Option(help="Name or file of a recipe.")],
+    data: Annotated[
+        Path, typer.Option(help="Folder of one version of a feature matrix or of a set of tiles.")
+    ],
+    ranks: Annotated[
+        int | None, typer.Option(help="Processes [default: training_ranks of the settings]")
+    ] = None,
+    settings_file: SettingsFile = None,
+) -> None:
+    """Train a recipe on this machine; what was interrupted continues, what is finished is found."""
+    from training.launch import launch
+
+    settings = load_settings(settings_file)
+    run = launch(recipe, data, settings.runs, ranks or settings.training_ranks)
+    described = json.loads((run / "meta.json").read_text(encoding="utf-8"))
+    loss = described["metrics"]["validation"]["loss"]
+    console.print(f"{described['samples']:,} samples seen, validation loss {loss:.4f}")
+    console.print(f"origin of the data: {described['origin']}")
+    console.print(str(run), soft_wrap=True)
+
+
+@app.command()
 def explain(group: Group, sample_id: str, feature: str, settings_file: SettingsFile = None) -> None:
     """Follow one value back to file, sheet, row, raw text, unit conversion and checks."""
     from soilmeld.explain import explain as explain_value
@@ -418,7 +443,7 @@ def gc(
     dry_run: Annotated[bool, typer.Option(help="Only say what would go.")] = False,
     settings_file: SettingsFile = None,
 ) -> None:
-    """Remove old raw versions, matrices, checkpoints and run history (settings: keep_*)."""
+    """Remove old raw versions, matrices, tiles, checkpoints and run history (settings: keep_*)."""
     from dagster_project.retention import collect
 
     freed = collect(load_settings(settings_file), dry_run=dry_run)
