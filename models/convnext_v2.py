@@ -161,10 +161,31 @@ class Block(nn.Module):
         self.response = GlobalResponseNorm(4 * width)
         self.reduce = nn.Linear(4 * width, width)
 
-    def forward(self, x: Tensor, patches: Patches, positions: Tensor) -> Tensor:
-        """(B, V, p, p, C) -> the same; only the depthwise convolution is computed densely."""
+    def forward(
+        self, x: Tensor, patches: Patches, positions: Tensor, wanted: Tensor | None = None
+    ) -> Tensor:
+        """Only the depthwise convolution is computed densely.
+
+        Args:
+            x: (B, V, p, p, C).
+            patches: Of the V patches.
+            positions: Of `x` in the dense map.
+            wanted: (B, W) int64, patches whose output is wanted; by default all.
+
+        Returns:
+            (B, W, p, p, C).
+        """
         mixed = patches.collect(self.depthwise(patches.spread(x, positions)), positions)
-        return x + self.reduce(self.response(F.gelu(self.expand(self.norm(mixed)))))
+        wide = self.response(F.gelu(self.expand(self.norm(mixed))))
+        if wanted is not None:
+            x, wide = take(x, wanted), take(wide, wanted)
+        return x + self.reduce(wide)
+
+
+def take(x: Tensor, index: Tensor) -> Tensor:
+    """(B, V, ...) and (B, W) int64 -> (B, W, ...), of each sample its entries at `index`."""
+    first = torch.arange(len(x), device=x.device)[:, None] * x.shape[1]
+    return x.flatten(0, 1).index_select(0, (first + index).flatten()).unflatten(0, index.shape)
 
 
 class Down(nn.Module):

@@ -141,10 +141,10 @@ class Decoder(nn.Module):
         x = self.mask.expand(b, whole.rows * whole.columns, width).to(entered.dtype)
         x = x.scatter(1, seen.unsqueeze(-1).expand_as(entered), entered)[:, :, None, None]
         positions = whole.positions(1)
-        for block in self.blocks:
+        *first, last = self.blocks
+        for block in first:
             x = block(x, whole, positions)
-        index = hidden.unsqueeze(-1).expand(-1, -1, width)
-        return self.leave(self.norm(x[:, :, 0, 0].gather(1, index)))
+        return self.leave(self.norm(last(x, whole, positions, wanted=hidden)[:, :, 0, 0]))
 
 
 class Teacher(nn.Module):

@@ -17,7 +17,7 @@ DATA_FILES = {
     "tiles": ("index.parquet", "set.json"),
 }
 """Files that identify the data of each kind of dataset."""
-_GROUP = {"matrix": ("dictionary.json", "group"), "tiles": ("set.json", "origin")}
+_SAYS_GROUP = {"matrix": "dictionary.json", "tiles": "set.json"}
 _ROOT = Path(__file__).parent.parent
 _CODE = (
     "models/*.py",
@@ -64,8 +64,9 @@ def run_folder(recipe: Recipe, data: Path, out: Path) -> Path:
     The same three give the same folder, so that a run started again continues or is found finished.
     """
     identity = "\n".join((recipe.digest, fingerprint(data, recipe.dataset.name), code_version()))
-    file, key = _GROUP[recipe.dataset.name]
-    group = json.loads((data / file).read_text(encoding="utf-8"))[key]
+    described = json.loads((data / _SAYS_GROUP[recipe.dataset.name]).read_text(encoding="utf-8"))
+    # Tiles that belong to no group of this project are named by their origin.
+    group = described.get("group", described["origin"])
     run = hashlib.sha256(identity.encode()).hexdigest()[:16]
     return out / f"{recipe.name}-{group}" / run
 
