@@ -11,14 +11,17 @@ import pytest
 import torch
 from made_tiles import SCHEMA, MadeTiles, write_tile_recipe, write_tiles
 from safetensors.torch import load_file
+from typer.testing import CliRunner
 
 from adapters.errors import TrainingError
+from soilmeld.cli import app
 from training import checkpoints
 from training.launch import JobSpec, command, environment
 from training.masks import visible_patches
 from training.monitors import below, spread
 from training.parts import MODELS
 from training.recipe import Limits, load_recipe
+from training.runs import run_folder
 
 LIMITS = {"least_deviation": 0.0, "least_rank": 500.0, "from_epoch": 0.5}
 STAGES = {
@@ -132,6 +135,36 @@ def test_what_a_run_reports(two: dict) -> None:
     described = json.loads((run / "model.json").read_text())
     assert described["schema"]["patch"] == 8
     assert "calibration" not in described
+
+
+def test_the_command_line_takes_a_recipe_of_tiles(
+    two: dict, tiles: Path, tile_recipes: dict[str, Path], tmp_path: Path
+) -> None:
+    """It finds the run that is finished, and starts nothing."""
+    whole = Path(two["zero2"]["run"])
+    shutil.copytree(whole, tmp_path / "data" / "runs" / whole.parent.name / whole.name)
+    (tmp_path / "soilmeld.toml").write_text('data_root = "data"\n')
+    asked = ["train", "--data", str(tiles), "--settings", str(tmp_path / "soilmeld.toml")]
+    said = CliRunner().invoke(app, [*asked, "--recipe", str(tile_recipes["zero2"])])
+    assert said.exit_code == 0, said.output
+    assert "72 samples seen" in said.output
+    assert "origin of the data: synthetic" in said.output
+    assert whole.name in said.output
+    refused = CliRunner().invoke(app, [*asked, "--recipe", "no_such"])
+    assert isinstance(refused.exception, TrainingError)
+    assert "geomeld_fm_atto" in str(refused.exception)
+
+
+def test_shipped_recipes_are_of_the_six_targets(tiles: Path) -> None:
+    for name, size in (("geomeld_fm_atto", "atto"), ("geomeld_fm_base", "base")):
+        recipe = load_recipe(name)
+        assert (recipe.name, recipe.model.size) == (name, size)
+        targets = {"sentinel2", "sentinel1", "relief", "canopy_height"}
+        assert set(recipe.model.targets) == targets | {"worldcover", "dynamic_world"}
+        assert recipe.model.predictor_width
+        assert recipe.model.contrast_width
+        assert recipe.limits
+        assert run_folder(recipe, tiles, tiles).parent.name == f"{name}-synthetic"
 
 
 @pytest.mark.long
