@@ -45,9 +45,9 @@ class Spot:
 
 def spots_of(text: str, names: Mapping[str, Any]) -> list[Spot]:
     """Where phrases stand in a text, the longest first; a hyphen is as good as a space."""
-    listed = sorted(names, key=len, reverse=True)
+    known = {name.lower().replace("-", " "): id_ for name, id_ in names.items()}
+    listed = sorted(known, key=len, reverse=True)
     pattern = "|".join(re.escape(name).replace(r"\ ", "[ -]") for name in listed)
-    known = {name.lower(): id_ for name, id_ in names.items()}
     return [
         Spot(match.start(), match.end(), known[match.group().lower().replace("-", " ")])
         for match in re.finditer(rf"(?<![\w-])(?:{pattern})(?![\w-])", text, re.IGNORECASE)

@@ -128,11 +128,11 @@ def _relation(one: Token, relation: str, other: Token, negated: bool = False) ->
 
 
 def _aside(part: Sequence[Token]) -> list[Claim]:
-    """Shares in brackets directly behind a class."""
+    """Shares in brackets or between commas directly behind a class."""
+    tags = "".join(token.tag for token in part)
     return [
-        _share(part[i], part[i + 2])
-        for i in range(len(part) - 3)
-        if part[i].tag in "CG" and part[i + 1].tag == "(" and part[i + 2].tag == "N"
+        _share(part[match.start()], part[match.end(1) - 1])
+        for match in re.finditer(r"[CG](\(N|,[;i]N(?=,))", tags)
     ]
 
 
@@ -204,9 +204,22 @@ def _followed(part: Sequence[Token], carry: _Carry) -> list[Claim]:
         return []
     claims, before = [], carry.last
     for token in _of(part, "C"):
-        claims.append(_relation(before, "larger", token))
+        claims.append(_relation(before, "next", token))
         before = token
-    return claims + _aside(part)
+    ranked = [_share(a, b) for a, _, b in _threes(part) if a.tag == "C" and b.tag == "N"]
+    return claims + ranked
+
+
+def _threes(part: Sequence[Token]) -> Iterable[tuple[Token, Token, Token]]:
+    return zip(part, part[1:], part[2:], strict=False)
+
+
+def _shares_of_one(part: Sequence[Token], carry: _Carry) -> list[Claim]:
+    return [_share(part[0], number) for number in _of(part, "N")]
+
+
+def _share_and_side(part: Sequence[Token], carry: _Carry) -> list[Claim]:
+    return _pairs(_of(part, "CN"), carry) + _located(_of(part, "CD"), carry)
 
 
 def _located(part: Sequence[Token], carry: _Carry) -> list[Claim]:
@@ -264,7 +277,7 @@ def _beside(part: Sequence[Token], carry: _Carry) -> list[Claim]:
 
 
 def _regional(part: Sequence[Token], carry: _Carry) -> list[Claim]:
-    (what,), (side,) = _of(part, "C"), _of(part, "D")
+    (what,) = _of(part, "C")
     return [
         Claim(
             "region",
@@ -274,6 +287,7 @@ def _regional(part: Sequence[Token], carry: _Carry) -> list[Claim]:
             negated=_negated(part),
             narrower=what.narrower,
         )
+        for side in _of(part, "D")
     ]
 
 
@@ -331,8 +345,13 @@ def _two_statistics(part: Sequence[Token], carry: _Carry) -> list[Claim]:
     """A property, and behind it another statistic of the same."""
     at = next(i for i, token in enumerate(part) if token.tag == "N")
     first = _property(part[: at + 1], carry)
-    (what,), statistics = _of(part, "P"), _of(part[at:], "s")
-    return first + _property([what, statistics[0], part[-1]], carry) if first else []
+    (what,), (statistic,) = _of(part, "P"), _of(part[at:], "s")
+    if not first:
+        return []
+    # "the highest point" is of elevation, and so is the lowest that follows it.
+    group, name, default, _ = what.value
+    other = replace(what, value=(group, name, default, None))
+    return first + _property([other, statistic, part[-1]], carry)
 
 
 def _word(kind: str, tag: str) -> Callable[[Sequence[Token], _Carry], list[Claim]]:
@@ -400,7 +419,8 @@ def _nothing(part: Sequence[Token], carry: _Carry) -> list[Claim]:
 
 
 _Build = Callable[[Sequence[Token], _Carry], list[Claim]]
-_THING = r"C(?:\(N\))?"
+_THING = r"C(?:\(N\)|,[;i]N,)?"
+_RANKED = r"C(?:\(N\)|[i;]N)?"
 _ITEM = r"(?:[CG](?:[vbil:])*N|Nb?[CG]|[CG]\(N\))"
 _SEP = r"(?:[,;&]+)"
 
@@ -413,6 +433,8 @@ _PATTERNS: tuple[tuple[str, _Build, bool], ...] = (
     (rf"C(?:{_SEP}C)+H?[vb]?NH|C(?:{_SEP}C)+H[vb]?N|H,?C(?:{_SEP}C)+[vb]?N", _total, False),
     # shares
     (r"[CG](?:!v|!|v!)N", _pairs, False),
+    (r"[CG]vN(?:,?[i;]N|\(N\))", _shares_of_one, False),
+    (r"CvN,?qiD", _share_and_side, False),
     (
         rf"[hb]*{_ITEM}(?:{_SEP}{_ITEM})*v?",
         _pairs,
@@ -424,14 +446,15 @@ _PATTERNS: tuple[tuple[str, _Build, bool], ...] = (
     (r"[CG](?:\(N\))?!?A|[CG](?:\(N\))!?A", _dominant, False),
     (r"[CG][bh]?!?k(?:\(N\)|,?[i;]N)?|[hb]*k[b:]?!?[CG](?:\(N\)|,?[i;]N)?", _ranked, False),
     (r"\^?b!?k", _own_rank, False),
-    (rf"f{_THING}(?:{_SEP}{_THING})*", _followed, True),
+    (rf"f{_RANKED}(?:{_SEP}{_RANKED})*", _followed, True),
     # a side of the tile, and what is the largest of it
     (rf"[hb]*K?{_THING}[blqX]*!?l?iD|[hb]*K?{_THING}b!l?iD", _located, False),
+    (rf"[hb]*{_THING}(?:{_SEP}{_THING})+[blqX]+iD", _located, False),
     (r"iD,?l+K?C", _located, False),
     (r"No?C[bl]+i?D|DhNo?C", _mostly_in, False),
     (r"iD,?[bXh]+K?C", _somewhere, False),
     (r"\^?[bl]+q?!?l?iD", _located, False),
-    (r"D[bh]*q+C|[hb]?qCiD|iD,?q+C", _regional, False),
+    (r"D[bh]*q+C|[hb]?qCiD|iD,?q+C|CA(?:[,&]*iD)+", _regional, False),
     (r"C[bl]*!?l?i?DoC", _beside, False),
     # relations
     (rf"{_THING}!?[><=]{_THING}", _compared, False),
@@ -444,13 +467,14 @@ _PATTERNS: tuple[tuple[str, _Build, bool], ...] = (
     (r"\^?!?[BO]C", _touching, False),
     (r"C&C!?U", _touching, False),
     # presence and absence
-    (r"[hb]*n[CG](?:[,|&]+n?[CG])*[bhXv]*", _none_present, False),
+    # "No forest and water is present" denies one or both: a list that is denied ends in "or".
+    (r"[hb]*n[CG](?:[,|&]+n[CG]|(?:,[CG])*,?\|[CG])*[bhXv]*", _none_present, False),
     (r"[CG](?:[,|&]+[CG])*b?(?:Z|!X|!b?X?(?=$))", _none_present, False),
     (r"[CG](?:[,&]+[CG])*[bl]?X", _all_present, False),
     (rf"[hb]+K?{_THING}(?:{_SEP}K?{_THING})*X?", _all_present, False),
     (r"K[CG](?:[,&]+K[CG])*", _all_present, False),
     # numbers of relief, canopy, indices, soil and climate
-    (r"[hb^]*P[bvohi:l]*N[,;&]+so?N", _two_statistics, False),
+    (r"[hb^]*s?P[bvohi:l]*s?[bvoi]*N[,;&]+s[oib]*N", _two_statistics, False),
     (r"(?:Sh|[hb^])*s?P(?:[oi]S)?s?[bvohi:l]*s?[bvoi]*N(?:is|X)?", _property, False),
     (r"(?:Sh|[hb^])*(?:s?P\(N\)|No?s?P)", _property, False),
     # words

@@ -174,6 +174,11 @@ def _cover_relation(claim: Claim, facts: Facts, tile: Tile) -> bool | None:
         ahead = one - other if claim.object == "larger" else other - one
         both = min(one, other) >= TOLERANCES.present
         return _either(ahead >= TOLERANCES.larger and both, ahead <= -TOLERANCES.larger)
+    if claim.object == "next":
+        ranked = [share for _, share in facts.order]
+        between = any(other + TOLERANCES.larger < s < one - TOLERANCES.larger for s in ranked)
+        ahead = one - other >= TOLERANCES.larger and other >= TOLERANCES.present
+        return _either(ahead and not between, between or other - one >= TOLERANCES.larger)
     if claim.object == "equal":
         limit = min(TOLERANCES.equal, TOLERANCES.equal_relative * max(one, other))
         near = abs(one - other) <= limit and min(one, other) >= TOLERANCES.present

@@ -301,6 +301,16 @@ def _cover_relation(claim: Claim, evidence: Evidence) -> _Answer:
         if min(one, other) < TOLERANCES.present and ahead > 0:
             return "unsupported", f"{found}: one is hardly there"
         return _decide(ahead >= TOLERANCES.larger, ahead <= -TOLERANCES.larger, found)
+    if claim.object == "next":
+        between = [
+            cover
+            for cover, share in evidence.shares(claim.source).items()
+            if cover not in claim.subject
+            and other + TOLERANCES.larger < share < one - TOLERANCES.larger
+        ]
+        found += f", {len(between)} between"
+        yes = ahead >= TOLERANCES.larger and min(one, other) >= TOLERANCES.present
+        return _decide(yes and not between, ahead <= -TOLERANCES.larger or bool(between), found)
     if claim.object == "equal":
         limit = min(TOLERANCES.equal, TOLERANCES.equal_relative * max(one, other))
         near = abs(ahead) <= limit and min(one, other) >= TOLERANCES.present

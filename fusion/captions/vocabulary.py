@@ -43,7 +43,7 @@ class Tolerances:
     equal_relative: float = 0.25
     """Points, and share of the larger class, within which two are equally large; twice the smaller
     of both contradicts it."""
-    ratio: float = 0.25
+    ratio: float = 0.15
     """Relative, for "twice as much"; both classes must have a share of `ratio_from`."""
     ratio_from: float = 5.0
     dominates: float = 40.0
