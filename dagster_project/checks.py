@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 BLOCKING, ADVISORY = "blocking_expectations", "advisory_expectations"
 BASELINES = "better_than_feature_mean"
+FLOORS = "above_floors"
 
 
 def expectation_specs(key: dg.AssetKey) -> list[dg.AssetCheckSpec]:

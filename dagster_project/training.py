@@ -88,7 +88,12 @@ GEOMELD_FM = Trained(
 
 def training_assets(group: Group) -> list[dg.AssetsDefinition]:
     """The models of a group and their evaluations."""
-    return [_model(group, SOILFORMER), _evaluation(group), _model(group, GEOMELD_FM)]
+    return [
+        _model(group, SOILFORMER),
+        _evaluation(group),
+        _model(group, GEOMELD_FM),
+        _tile_evaluation(group),
+    ]
 
 
 def _model(group: Group, trained: Trained) -> dg.AssetsDefinition:
@@ -222,6 +227,59 @@ def _evaluation(group: Group) -> dg.AssetsDefinition:
                 "peak_memory_mb": rendering.peak_memory_mb(),
             },
             check_results=[_better_than_mean(report)],
+        )
+
+    return evaluation
+
+
+def _tile_evaluation(group: Group) -> dg.AssetsDefinition:
+    model = GEOMELD_FM.key(group.name)
+    key = dg.AssetKey([group.name, f"{GEOMELD_FM.name}_evaluation"])
+
+    @dg.asset(
+        key=key,
+        deps=[model],
+        group_name=group.name,
+        description="Frozen features under probes, retrieval, segmentation and changed sensors, "
+        "beside floors on the same tiles, in regions that training never saw.",
+        kinds={"pytorch", "scikitlearn"},
+        owners=OWNERS,
+        automation_condition=automation.on_new_data([model]),
+        code_version=versions.code_version("training", "models"),
+        check_specs=[
+            dg.AssetCheckSpec(
+                checks.FLOORS,
+                asset=key,
+                description="Is every score of the model above its floor?",
+            )
+        ],
+    )
+    def evaluation(settings: dg.ResourceParam[Settings]) -> dg.MaterializeResult:
+        from training.geomeld_evaluate import evaluate
+
+        with refusal():
+            run = GEOMELD_FM.run(settings, group.name)
+            report = evaluate(run, captioned_tiles(settings, group.name))
+        goals = report["goals"]
+        missed = [g for g in goals if g["outcome"] != "reached"]
+        return dg.MaterializeResult(
+            data_version=dg.DataVersion(run.name),
+            metadata={
+                "origin": report["origin"],
+                "report": dg.MetadataValue.md((run / "evaluation.md").read_text("utf-8")),
+                "goals": rendering.table(goals),
+                "peak_memory_mb": rendering.peak_memory_mb(),
+            },
+            check_results=[
+                dg.AssetCheckResult(
+                    passed=not missed,
+                    check_name=checks.FLOORS,
+                    severity=dg.AssetCheckSeverity.WARN,
+                    description=f"{len(goals) - len(missed)} of {len(goals)} scores are above "
+                    "their floor",
+                    metadata={"missed": rendering.table(missed)},
+                )
+            ],
         )
 
     return evaluation
