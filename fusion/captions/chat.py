@@ -17,9 +17,9 @@ from requests.adapters import HTTPAdapter
 from adapters.download import ATTEMPTS, retries
 from adapters.errors import CaptionError, SettingsError
 from adapters.settings import Settings
-from fusion.captions.measure import Cover, Facts
-from fusion.captions.vocabulary import label, vocabulary
-from fusion.captions.writer import Writer, unit_text, write_offline
+from fusion.captions.measure import Cover, Facts, Relief
+from fusion.captions.vocabulary import TOLERANCES, label, vocabulary
+from fusion.captions.writer import LANDFORMS, Writer, unit_text, write_offline
 from fusion.texture import texture_systems
 
 _RULES = """You write captions of satellite image tiles of 1,280 m by 1,280 m.
@@ -30,6 +30,7 @@ plain English sentences.
 - Keep numbers as measured, rounded sensibly, with their units (%, m, degrees, g/kg, mm, °C).
 - Call land-cover classes, landforms and properties by the names given. Sides are north, south, \
 east, west, north-east and so on, or the centre.
+- Plain forms are understood best, such as these, A and B being land-cover classes: {forms}
 - No headings, lists, questions or remarks about the task: the sentences alone.
 Every sentence is checked against the measurements, and removed if it is not supported."""
 
@@ -58,6 +59,30 @@ class _Completion(BaseModel):
     """What is read of an answer."""
 
     choices: list[_Choice] = Field(min_length=1)
+
+
+FORMS = (
+    "A covers 40 % of the tile.",
+    "A dominates, followed by B.",
+    "There is more A than B.",
+    "A lies in the north-west.",
+    "A borders B.",
+    "The southern half of the tile is mainly A.",
+    "There is no A.",
+    "Elevation ranges from 100 to 150 m, with a mean of 120 m.",
+    "The terrain rises towards the east.",
+    "The median slope is 3.2 degrees.",
+    "Ridges make up 8 % of the terrain.",
+    "The median NDVI is 0.61.",
+    "The median canopy height is 12 m.",
+    "The scene was taken on 3 May 2021.",
+    "It is a spring scene.",
+    "The clay content is 21 %.",
+    "The topsoil texture is sandy loam.",
+    "The mean annual air temperature is 9 °C.",
+    "OpenStreetMap marks wood and water.",
+)
+"""Sentences that are shown to a model, since the verifier understands them."""
 
 
 @dataclass(frozen=True)
@@ -114,7 +139,7 @@ class ChatWriter:
         body = {
             "model": self.model,
             "messages": [
-                {"role": "system", "content": _RULES},
+                {"role": "system", "content": _RULES.format(forms=" ".join(FORMS))},
                 {"role": "user", "content": json.dumps(told(facts), ensure_ascii=False)},
             ],
             "n": count,
@@ -220,7 +245,6 @@ def writer_of(settings: Settings) -> Writer:
 
 def told(facts: Facts) -> dict[str, Any]:
     """Facts as a model is told them: names instead of ids, units in the keys, nothing empty."""
-    relief = facts.relief
     texture = texture_systems()["usda"].labels[facts.texture] if facts.texture else None
     everything: dict[str, Any] = {
         "date": facts.date.isoformat(),
@@ -231,21 +255,14 @@ def told(facts: Facts) -> dict[str, Any]:
         "largest_classes_in_order": [label(name) for name, _ in facts.order[:3]],
         "absent_classes": [label(name) for name in facts.absent],
         "map_agreement_percent": facts.agreement,
-        "borders": [
-            {"classes": [label(b.one), label(b.other)], "length_m": b.length} for b in facts.borders
+        "classes_that_border_each_other": [
+            [label(border.one), label(border.other)] for border in facts.borders
         ],
         "prevailing_class_by_side": {r.side: label(r.cover) for r in facts.regions},
-        "relief": relief
-        and {
-            "lowest_elevation_m": relief.lowest,
-            "highest_elevation_m": relief.highest,
-            "mean_elevation_m": relief.mean,
-            "median_slope_degrees": relief.median_slope,
-            "landform_shares_percent": {f: s for f, s in relief.landforms.items() if s},
-            "terrain_rises_towards": relief.rises,
-        },
+        **({} if facts.relief is None else _relief(facts.relief)),
         "medians_of_spectral_indices": {
-            vocabulary()["indices"][name]["title"]: value for name, value in facts.indices.items()
+            vocabulary()["indices"][name]["title"]: round(value, 2) + 0.0
+            for name, value in facts.indices.items()
         },
         "canopy_height_m": facts.canopy,
         "soil": _elements(facts, "soil"),
@@ -255,6 +272,21 @@ def told(facts: Facts) -> dict[str, Any]:
         "openstreetmap": facts.tags,
     }
     return {key: value for key, value in everything.items() if value not in (None, (), [], {})}
+
+
+def _relief(relief: Relief) -> dict[str, Any]:
+    return {
+        "lowest_elevation_m": round(relief.lowest),
+        "highest_elevation_m": round(relief.highest),
+        "mean_elevation_m": round(relief.mean),
+        "median_slope_degrees": relief.median_slope and round(relief.median_slope, 1),
+        "landform_shares_percent": {
+            LANDFORMS[form]: round(share, 1)
+            for form, share in relief.landforms.items()
+            if share >= TOLERANCES.present
+        },
+        "terrain_rises_towards": relief.rises,
+    }
 
 
 def _cover(cover: Cover) -> dict[str, Any]:

@@ -349,16 +349,16 @@ def _landforms(facts: Facts, draw: _Draw) -> list[str]:
     if not known:
         return []
     (share, form), *others = known
-    texts = [f"{_PLURAL[f]} make up {_share(draw, s)} of the terrain" for s, f in known[:4]]
+    texts = [f"{LANDFORMS[f]} make up {_share(draw, s)} of the terrain" for s, f in known[:4]]
     if not others or share - others[0][0] >= 2 * TOLERANCES.larger:
-        texts.append(f"{_PLURAL[form]} are the most common landform")
+        texts.append(f"{LANDFORMS[form]} are the most common landform")
     if others:
-        some = [_PLURAL[known[int(i)][1]] for i in draw.permutation(len(known))[:3]]
+        some = [LANDFORMS[known[int(i)][1]] for i in draw.permutation(len(known))[:3]]
         texts.append(f"{_joined(some)} are present")
     return texts
 
 
-_PLURAL = {
+LANDFORMS = {
     "flat": "flats",
     "peak": "peaks",
     "ridge": "ridges",
@@ -370,6 +370,7 @@ _PLURAL = {
     "valley": "valleys",
     "pit": "depressions",
 }
+"""What many of a landform are called."""
 
 
 def _vegetation(facts: Facts, draw: _Draw) -> list[str]:

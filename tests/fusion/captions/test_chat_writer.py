@@ -57,7 +57,8 @@ def test_the_model_is_told_the_measured_facts_alone() -> None:
         "organic carbon content": "18 g/kg",
         "sand content": "31 %",
     }
-    assert said["relief"]["terrain_rises_towards"] == "north"
+    assert said["terrain_rises_towards"] == "north"
+    assert said["landform_shares_percent"]["hillslopes"] > 80
     assert said["near"] == ["Somewhere"]
     assert not [value for value in said.values() if value in (None, [], {}, "")]
     # No key is sent where none is set.
