@@ -145,6 +145,8 @@ def serving_stac() -> Iterator[Api]:
             path, _, query = self.path.partition("?")
             self.handle_one(path, dict(urllib.parse.parse_qsl(query)))
 
+        do_HEAD = do_GET  # noqa: N815
+
         def do_POST(self) -> None:  # noqa: N802
             body = self.rfile.read(int(self.headers["Content-Length"]))
             self.handle_one(self.path, json.loads(body))
@@ -192,6 +194,8 @@ def serving_stac() -> Iterator[Api]:
                 self.send_header(name, value)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
+            if self.command == "HEAD":
+                return
             if cuts:
                 self.wfile.write(body[: cuts.pop(0)])
                 self.wfile.flush()
