@@ -130,6 +130,11 @@ class Settings(BaseModel):
         return self.data_root / "tiles"
 
     @property
+    def answers(self) -> Path:
+        """Captions that a chat model wrote, by what it was asked: `<answers>/<2 digits>/*.json`."""
+        return self.data_root / "answers"
+
+    @property
     def captions(self) -> Path:
         """The same tile sets with captions: `<captions>/<origin group>/<version>/`."""
         return self.data_root / "captions"

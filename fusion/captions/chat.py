@@ -5,15 +5,18 @@ be it a service or a model on the own machine. Never here: belief; what a model 
 sentence by sentence like any other caption.
 """
 
+import hashlib
 import json
 from dataclasses import dataclass, field
 from http import HTTPStatus
+from pathlib import Path
 from typing import Any, Self
 
 import requests
 from pydantic import BaseModel, Field, ValidationError, model_validator
 from requests.adapters import HTTPAdapter
 
+from adapters.atomic import write_text
 from adapters.download import ATTEMPTS, retries
 from adapters.errors import CaptionError, SettingsError
 from adapters.settings import Settings
@@ -97,6 +100,8 @@ class ChatWriter:
         at_once: Captions to ask for in one request; 1 for servers that refuse more.
         connect_s: Seconds to wait for a connection.
         read_s: Seconds to wait for an answer to begin, and between two pieces of it.
+        answers: Folder that answers are kept in, and read from when the same is asked again: a
+            model gives other words each time, and each is paid for.
     """
 
     url: str
@@ -106,6 +111,7 @@ class ChatWriter:
     at_once: int = 16
     connect_s: float = 10.0
     read_s: float = 120.0
+    answers: Path | None = None
 
     @property
     def name(self) -> str:
@@ -125,6 +131,23 @@ class ChatWriter:
             CaptionError: The server is not reached, refuses the key or the request, is busy for
                 too long, or answers with something else than completions.
         """
+        kept = self._kept(facts, count)
+        if kept is not None and kept.is_file():
+            return json.loads(kept.read_text("utf-8"))
+        found = self._ask(facts, count)
+        if kept is not None:
+            write_text(kept, json.dumps(found, ensure_ascii=False))
+        return found
+
+    def _kept(self, facts: Facts, count: int) -> Path | None:
+        """Where the answer to these facts is kept: named by all that it depends on."""
+        if self.answers is None:
+            return None
+        asked = [self.url, self.model, self.temperature, count, _messages(facts)]
+        name = hashlib.sha256(json.dumps(asked).encode()).hexdigest()
+        return self.answers / name[:2] / f"{name}.json"
+
+    def _ask(self, facts: Facts, count: int) -> list[str]:
         # A broken answer was perhaps written in full, and paid for: it is asked for once more.
         again = retries().new(read=1, allowed_methods={"POST"})
         found: list[str] = []
@@ -138,10 +161,7 @@ class ChatWriter:
     def _completions(self, http: requests.Session, facts: Facts, count: int) -> list[str]:
         body = {
             "model": self.model,
-            "messages": [
-                {"role": "system", "content": _RULES.format(forms=" ".join(FORMS))},
-                {"role": "user", "content": json.dumps(told(facts), ensure_ascii=False)},
-            ],
+            "messages": _messages(facts),
             "n": count,
             "temperature": self.temperature,
         }
@@ -240,7 +260,15 @@ def writer_of(settings: Settings) -> Writer:
         settings.caption_model,
         settings.caption_key.get_secret_value(),
         at_once=settings.caption_at_once,
+        answers=settings.answers,
     )
+
+
+def _messages(facts: Facts) -> list[dict[str, str]]:
+    return [
+        {"role": "system", "content": _RULES.format(forms=" ".join(FORMS))},
+        {"role": "user", "content": json.dumps(told(facts), ensure_ascii=False)},
+    ]
 
 
 def told(facts: Facts) -> dict[str, Any]:

@@ -4,6 +4,7 @@ import datetime
 import json
 import re
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -91,6 +92,29 @@ def test_a_server_that_refuses_several_is_asked_for_one_at_a_time() -> None:
         assert ChatWriter(chat.url, "small", at_once=1)(FACTS, 3) == ["One."] * 3
         with pytest.raises(CaptionError, match="caption_at_once = 1"):
             ChatWriter(chat.url, "small")(FACTS, 3)
+
+
+def test_an_answer_is_kept_and_asked_for_once(tmp_path: Path) -> None:
+    with chatting(completion("One.", "Two."), completion("Three.", "Four.")) as chat:
+        writer = ChatWriter(chat.url, "small", KEY, answers=tmp_path)
+        assert writer(FACTS, 2) == writer(FACTS, 2) == ["One.", "Two."]
+        assert len(chat.asked) == 1
+        # Other facts, another number, model or temperature is another question.
+        assert writer(measure(good_tile(1)), 2) == ["Three.", "Four."]
+        for other in (writer, replace(writer, model="large"), replace(writer, temperature=0.0)):
+            other(FACTS, 1 if other is writer else 2)
+        assert len(chat.asked) == 5
+    files = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert len(files) == 5
+    assert not any(KEY in path.read_text() for path in files)
+
+
+def test_a_failed_question_is_not_kept(tmp_path: Path) -> None:
+    with chatting(Reply(b"[]"), completion("One.")) as chat:
+        writer = ChatWriter(chat.url, "small", answers=tmp_path)
+        with pytest.raises(CaptionError):
+            writer(FACTS, 1)
+        assert writer(FACTS, 1) == ["One."]
 
 
 def test_lies_are_removed_and_the_truth_stays() -> None:
@@ -261,5 +285,7 @@ def test_the_settings_name_the_writer(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setenv("SOILMELD_CAPTION_KEY", KEY)
     settings = load_settings(file)
     writer = writer_of(settings)
-    assert writer == ChatWriter("http://localhost:8000/v1", "small", KEY, at_once=1)
+    assert writer == ChatWriter(
+        "http://localhost:8000/v1", "small", KEY, at_once=1, answers=settings.answers
+    )
     assert KEY not in repr(settings) + str(settings.caption_key) + repr(writer)
