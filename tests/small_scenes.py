@@ -89,5 +89,5 @@ def _feature(id_: str, unit: str | None, group: str) -> dict[str, object]:
 def item_file(settings: Settings, collection: str, place: str, beginning: str = "") -> Path:
     """The STAC item of a scene."""
     folder = settings.scenes / "twin" / collection
-    found = sorted(folder.glob(f"{beginning}*{place}*/*.json"))
-    return found[0]
+    found = (path for path in sorted(folder.glob("*/*.json")) if place in path.stem)
+    return next(path for path in found if path.stem.startswith(beginning))
