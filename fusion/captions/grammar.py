@@ -95,6 +95,11 @@ class _Understood:
     providers: tuple[str, ...] = ()
 
 
+def _cover(token: Token | None) -> Token | None:
+    """What `it` stands for, where it must be a land-cover class: a landform has no side."""
+    return token if token is not None and token.tag == "C" else None
+
+
 def _of(part: Sequence[Token], tags: str) -> list[Token]:
     return [token for token in part if token.tag in tags]
 
@@ -200,9 +205,9 @@ def _own_rank(part: Sequence[Token], carry: _Carry) -> list[Claim]:
 
 
 def _followed(part: Sequence[Token], carry: _Carry) -> list[Claim]:
-    if carry.last is None:
+    if (before := _cover(carry.last)) is None:
         return []
-    claims, before = [], carry.last
+    claims = []
     for token in _of(part, "C"):
         claims.append(_relation(before, "next", token))
         before = token
@@ -223,7 +228,7 @@ def _share_and_side(part: Sequence[Token], carry: _Carry) -> list[Claim]:
 
 
 def _located(part: Sequence[Token], carry: _Carry) -> list[Claim]:
-    things, (side,) = _of(part, "C") or [carry.subject], _of(part, "D")
+    things, (side,) = _of(part, "C") or [_cover(carry.subject)], _of(part, "D")
     claims = [
         Claim(
             "side",
@@ -293,7 +298,7 @@ def _regional(part: Sequence[Token], carry: _Carry) -> list[Claim]:
 
 def _compared(part: Sequence[Token], carry: _Carry) -> list[Claim]:
     things = _of(part, "C")
-    one, other = things if len(things) == 2 else (carry.subject, things[0])
+    one, other = things if len(things) == 2 else (_cover(carry.subject), things[0])
     (sign,) = _of(part, "><=mM")
     relation = {"=": "equal", ">": "larger", "m": "larger"}.get(sign.tag, "smaller")
     return [_relation(one, relation, other, _negated(part)), *_aside(part)] if one else []
@@ -313,7 +318,7 @@ def _multiple(part: Sequence[Token], carry: _Carry) -> list[Claim]:
 def _touching(part: Sequence[Token], carry: _Carry) -> list[Claim]:
     one, *others = _of(part, "C")
     if not others:
-        one, others = carry.subject, [one]
+        one, others = _cover(carry.subject), [one]
     relation = "surrounded" if _of(part, "O") else "borders"
     claims = [_relation(one, relation, other, _negated(part)) for other in others if one]
     return claims + _aside(part)
@@ -475,8 +480,8 @@ _PATTERNS: tuple[tuple[str, _Build, bool], ...] = (
     (r"K[CG](?:[,&]+K[CG])*", _all_present, False),
     # numbers of relief, canopy, indices, soil and climate
     (r"[hb^]*s?P[bvohi:l]*s?[bvoi]*N[,;&]+s[oib]*N", _two_statistics, False),
-    (r"(?:Sh|[hb^])*s?P(?:[oi]S)?s?[bvohi:l]*s?[bvoi]*N(?:is|X)?", _property, False),
-    (r"(?:Sh|[hb^])*(?:s?P\(N\)|No?s?P)", _property, False),
+    (r"(?:Sh?|[hb^])*s?P(?:[oi]S)?s?[bvohi:l]*s?[bvoi]*N(?:is|X)?", _property, False),
+    (r"(?:Sh?|[hb^])*(?:s?P\(N\)|No?s?P)", _property, False),
     # words
     (r"[hb^]*T?b?!?WT?|WTb?X?", _word("relief", "W"), False),
     (r"[hb^]*!?y[vbX]?", _word("vigour", "y"), False),

@@ -57,8 +57,9 @@ def caption_report(
     for tile, captioned in pairs:
         facts = measure(tile)
         _count_claims(tile, facts, captioned, counts)
-        for sentence in (*captioned.sentences, *captioned.removed):
-            sentences[_fate(sentence, facts, tile)] += 1
+        for fate, listed in (("kept", captioned.sentences), ("removed", captioned.removed)):
+            for sentence in listed:
+                sentences[f"{fate}, {_truth(sentence, facts, tile)}"] += 1
     texts = [captioned.text for _, captioned in pairs if captioned.text]
     refused = [captioned.refused for _, captioned in pairs if captioned.refused]
     return {
@@ -119,13 +120,12 @@ def _claims(count: Counter[str]) -> dict[str, Any]:
     }
 
 
-def _fate(sentence: Sentence, facts: Facts, tile: Tile) -> str:
-    """Kept or removed, and what the facts say of it."""
-    kept = "kept" if sentence.status == "supported" else "removed"
+def _truth(sentence: Sentence, facts: Facts, tile: Tile) -> str:
+    """What the facts say of a sentence."""
     found = [holds(verdict.claim, facts, tile) for verdict in sentence.verdicts]
     if not found:
-        return f"{kept}, not understood"
-    return f"{kept}, " + ("false" if False in found else "undecided" if None in found else "true")
+        return "not understood"
+    return "false" if False in found else "undecided" if None in found else "true"
 
 
 def facts_by_kind(facts: Facts) -> dict[str, set[Hashable]]:
@@ -175,9 +175,11 @@ def _tells(claim: Claim) -> Iterator[Hashable]:
         yield claim.object
     elif claim.kind == "agreement":
         yield "maps"
-    elif claim.kind == "elevation" and claim.number and first == "elevation":
+    elif claim.kind == "elevation" and claim.number:
+        # The relief follows from the lowest and the highest elevation.
         ranged = claim.number.low != claim.number.high and not claim.number.bound
-        yield from ("minimum", "maximum") if ranged else (claim.statistic,)
+        told = ("minimum", "maximum") if ranged else (claim.statistic,)
+        yield from told if first == "elevation" else ()
     elif claim.kind in ("slope", "canopy"):
         yield claim.statistic
     elif claim.kind == "gradient":

@@ -43,7 +43,7 @@ class Item:
         tile: Id.
         sentence: That it stands in.
         claim: In words.
-        kind: Of `grammar.KINDS`.
+        kind: Of `grammar.KINDS`, or `WHOLE`.
         status: The check's verdict.
         evidence: What the check measured.
     """
@@ -65,25 +65,23 @@ class Filled:
     verdicts: Mapping[str, str]
 
 
+WHOLE = "sentence"
+"""Kind of an item that is a sentence of which the check understood nothing."""
+
+
 def items_of(captions: Iterable[Captioned], seed: int = 0) -> list[Item]:
     """Claims of captions, each tile's sentences in an order that does not tell which were kept."""
-    found = []
+    found: list[Item] = []
     for captioned in captions:
         draw = np.random.default_rng([seed, *captioned.tile_id.encode()])
         both = [*captioned.sentences, *captioned.removed]
-        for place in draw.permutation(len(both)):
-            for verdict in both[place].verdicts:
-                found.append(
-                    Item(
-                        f"c{len(found) + 1:04d}",
-                        captioned.tile_id,
-                        both[place].text,
-                        in_words(verdict.claim),
-                        verdict.claim.kind,
-                        verdict.status,
-                        verdict.evidence,
-                    )
-                )
+        for sentence in (both[place] for place in draw.permutation(len(both))):
+            asked = [
+                (in_words(v.claim), v.claim.kind, v.status, v.evidence) for v in sentence.verdicts
+            ] or [("the whole sentence", WHOLE, sentence.status, "not understood")]
+            for claim in asked:
+                id_ = f"c{len(found) + 1:04d}"
+                found.append(Item(id_, captioned.tile_id, sentence.text, *claim))
     return found
 
 
@@ -161,15 +159,15 @@ def _card(tile: Tile, items: Sequence[Item]) -> dict[str, Any]:
         if source in tile.arrays:
             spec, codes, present = modality(source), tile.arrays[source][0], tile.present[source][0]
             shown.append((spec.title, pictures.class_map(codes, present, spec.colours)))
-            for code in np.unique(codes[present]).tolist():
-                legend.append((spec.colours[code], spec.codes[code]))
+            found = np.unique(codes[present]).tolist()
+            legend.append((spec.title, [(spec.colours[c], spec.codes[c]) for c in found]))
     return {
         "id": tile.id,
         "date": tile.date.isoformat(),
         "where": f"{tile.latitude:.3f}, {tile.longitude:.3f}",
         "origin": tile.origin,
         "pictures": [(title, base64.b64encode(picture).decode()) for title, picture in shown],
-        "legend": list(dict.fromkeys(legend)),
+        "legend": legend,
         "claims": items,
     }
 
