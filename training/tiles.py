@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+import polars as pl
 import torch
 
 from adapters.errors import TrainingError
@@ -137,7 +138,8 @@ def load(folder: Path, recipe: TilesDataset) -> TileDataset:
     """
     digest = fingerprint(folder, "tiles")
     tiles = TileSet(folder)
-    split = tiles.index["split"].to_numpy()
+    index = tiles.columns("split", "caption")
+    split = index["split"].to_numpy()
     if empty := [s for s in ("train", "validation") if not (split == s).any()]:
         raise TrainingError(
             "a split has no tile",
@@ -151,13 +153,13 @@ def load(folder: Path, recipe: TilesDataset) -> TileDataset:
             remedy="set dataset.patch of the recipe to 8, 16, 32 or 64",
         )
     described, left_out = _described(tiles, recipe, folder)
-    given, captioned = _captions(tiles, recipe, split)
+    given, captioned = _captions(index["caption"], recipe, split)
     schema = TileSchema(
         modalities=described, patch=recipe.patch, caption_width=WIDTH if captioned.any() else 0
     )
     vectors = np.zeros((len(split), 0), np.float32)
     if schema.caption_width:
-        own = caption_embeddings(tiles.index["caption"].to_list(), folder.parent / EMBEDDINGS)
+        own = caption_embeddings(index["caption"].to_list(), folder.parent / EMBEDDINGS)
         vectors = np.where(captioned[:, None], own[given], np.float32(0))
     return TileDataset(
         folder=folder,
@@ -255,11 +257,11 @@ def _described(
 
 
 def _captions(
-    tiles: TileSet, recipe: TilesDataset, split: np.ndarray
+    captions: pl.Series, recipe: TilesDataset, split: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """(n,) row whose caption each tile is given, and whether it is given one."""
     given = np.arange(len(split))
-    captioned = tiles.index["caption"].is_not_null().to_numpy()
+    captioned = captions.is_not_null().to_numpy()
     if recipe.captions == "none":
         return given, np.zeros_like(captioned)
     if recipe.captions == "shuffled":

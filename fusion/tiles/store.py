@@ -10,6 +10,8 @@ A version is a folder that never changes, named by what is in it::
     <folder>/<version>/set.json               modalities, statistics, checksums
 """
 
+import datetime
+import functools
 import hashlib
 import io
 import itertools
@@ -28,6 +30,7 @@ from filelock import FileLock
 
 from adapters.errors import FusionError
 from adapters.modalities import ModalitySpec, modalities, modality
+from fusion.tiles.grid import transformer
 from fusion.tiles.shards import ShardWriter, ending, frame, open_place, unframe
 from fusion.tiles.splits import GUARD_M, RESOLUTION, tile_splits
 from fusion.tiles.statistics import Tally, TileStatistics
@@ -60,6 +63,7 @@ _BASE = pa.schema(
     ]
 )
 _SPANS = ("offset", "bytes", "mask_offset", "mask_bytes")
+_PLACE = ("id", "longitude", "latitude", "crs", "west", "north", "origin")
 _SUMMARIES = ("mean", "std", "minimum", "maximum")
 
 
@@ -239,7 +243,7 @@ def _write_tile(tile: Tile, out: ShardWriter, key: str) -> dict[str, Any]:
         "offset": start,
     }
     described = {
-        **{k: row[k] for k in ("id", "longitude", "latitude", "crs", "west", "north", "origin")},
+        **{k: row[k] for k in _PLACE},
         "date": tile.date.isoformat(),
         "licences": row["licences"],
         "vector_names": {k: list(v) for k, v in sorted(tile.vector_names.items())},
@@ -294,10 +298,9 @@ def _summaries(values: np.ndarray, present: np.ndarray) -> list[list[float | Non
 def _footprint(tile: Tile) -> bytes:
     """The tile's square as WKB in longitude and latitude."""
     import shapely
-    from pyproj import Transformer
 
     west, south, east, north = tile.bounds
-    to_degrees = Transformer.from_crs(tile.crs, "EPSG:4326", always_xy=True)
+    to_degrees = transformer(tile.crs, "EPSG:4326")
     corners = to_degrees.transform([west, east, east, west], [north, north, south, south])
     return shapely.to_wkb(shapely.Polygon(np.column_stack(corners)), byte_order=1)
 
@@ -342,19 +345,20 @@ def _described(staging: Path, index: pa.Table, guard_m: float, evaluated: int) -
     place = open_place(staging)
     held = [s for s in modalities() if index[f"{s.id}.share"].null_count < index.num_rows]
     try:
-        reader = _Rows(place, pl.from_arrow(index.drop_columns(["geometry"])), held)
+        frame = pl.from_arrow(index.drop_columns(["geometry"]))
+        reader = _Rows(place, frame, held)
         tally = Tally()
-        for i in np.flatnonzero(reader.frame["split"].to_numpy() == "train"):
+        for i in np.flatnonzero(frame["split"].to_numpy() == "train"):
             tally.add(reader.stored(i, None), reader.vector_names(i))
     finally:
         place.close()
-    counts = reader.frame["split"].value_counts().sort("split")
+    counts = frame["split"].value_counts().sort("split")
     shards = sorted((staging / "shards").iterdir())
     return {
         "format": FORMAT,
-        "origin": reader.frame["origin"][0],
+        "origin": frame["origin"][0],
         "tiles": index.num_rows,
-        "licences": sorted(set(reader.frame["licences"].explode())),
+        "licences": sorted(set(frame["licences"].explode())),
         "splits": {
             "tiles": dict(counts.iter_rows()),
             "guard_m": guard_m,
@@ -389,8 +393,8 @@ class _Rows:
     """Tiles by row number; any thread may ask."""
 
     def __init__(self, place, frame: pl.DataFrame, held: Sequence[ModalitySpec]) -> None:  # noqa: ANN001
-        self.place, self.frame = place, frame
-        self._shard = [f"shards/{name}" for name in frame["shard"]]
+        self.place, self.count = place, frame.height
+        self._shards, self._shard = _numbered(frame["shard"])
         self._described = frame.select("described.offset", "described.bytes").to_numpy()
         self._spans: dict[str, np.ndarray] = {}  # (n, 4)
         self._shares: dict[str, np.ndarray | pl.Series] = {}
@@ -406,12 +410,27 @@ class _Rows:
                 shares = shares.fill_null(pl.Series([absent], dtype=shares.dtype))
                 shares = shares.list.to_array(len(spec.bands)).to_numpy()
             self._shares[spec.id] = shares
-        self._vectors = {spec.id: frame[f"{spec.id}.names"] for spec in held if spec.is_vector}
+        # Most tiles have the same names: each list is kept once.
+        self._names: dict[str, tuple[list[tuple[str, ...]], np.ndarray]] = {}
+        for spec in (spec for spec in held if spec.is_vector):
+            listed, which = _numbered(frame[f"{spec.id}.names"].list.join("\0"))
+            self._names[spec.id] = [tuple(names.split("\0")) for names in listed], which
+
+    @staticmethod
+    def columns(held: Sequence[ModalitySpec]) -> list[str]:
+        """Columns of the index that tiles are found by."""
+        parts = {spec.id: (*_SPANS, "share", *(["names"] * spec.is_vector)) for spec in held}
+        found = [f"{name}.{part}" for name, listed in parts.items() for part in listed]
+        return ["shard", "described.offset", "described.bytes", *found]
 
     def vector_names(self, i: int) -> dict[str, tuple[str, ...]]:
         """Names of the elements of the vectors that a tile has."""
-        found = {name: listed[int(i)] for name, listed in self._vectors.items()}
-        return {name: tuple(listed) for name, listed in found.items() if listed is not None}
+        found = {name: (listed, which[i]) for name, (listed, which) in self._names.items()}
+        return {name: listed[place] for name, (listed, place) in found.items() if place >= 0}
+
+    def shard(self, i: int) -> str:
+        """File that a tile is in."""
+        return f"shards/{self._shards[self._shard[i]]}"
 
     def stored(
         self, i: int, wanted: Sequence[str] | None
@@ -439,7 +458,7 @@ class _Rows:
                 runs.append([start, start + length, [(start, length)]])
         found = {}
         for first, last, inside in runs:
-            data = memoryview(self.place.part(self._shard[i], first, last - first))
+            data = memoryview(self.place.part(self.shard(i), first, last - first))
             found |= {s: data[s - first : s - first + length] for s, length in inside}
         return found
 
@@ -460,7 +479,7 @@ class _Rows:
         share = np.asarray(self._shares[name][int(i)])
         dtype, shape = self._kinds[name]
         shape = shape or (len(share),)
-        where = f"{self.place.name}/{self._shard[i]}, byte {span[0]}"
+        where = f"{self.place.name}/{self.shard(i)}, byte {span[0]}"
         values = unframe(data[int(span[0])], dtype, shape, where)
         present = np.empty(shape, bool)
         present[...] = (share == 1).reshape(-1, *(1,) * (len(shape) - 1))
@@ -474,13 +493,19 @@ class _Rows:
         return values, present
 
 
+def _numbered(series: pl.Series) -> tuple[list[str], np.ndarray]:
+    """The different texts of a series, and which one each row has; -1 for none."""
+    different = series.drop_nulls().unique(maintain_order=True)
+    which = series.replace_strict(
+        different, pl.int_range(len(different), eager=True), default=-1, return_dtype=pl.Int32
+    )
+    return different.to_list(), which.to_numpy()
+
+
 class TileSet:
     """A version of a set of tiles, in a folder or behind an http(s) address.
 
     Attributes:
-        index: One row a tile: id, place, geometry, date, origin, licences, split, block, caption,
-            checksum; of each modality, columns `<modality>.share` (present pixels of each band),
-            `.mean`, `.std`, `.minimum`, `.maximum`, `.names` (vectors) and where its bytes are.
         modalities: Ids of the modalities that any tile has.
         statistics: Of the training split.
         described: Content of `set.json`.
@@ -502,21 +527,39 @@ class TileSet:
         self.described: dict[str, Any] = json.loads(content)
         self.fingerprint = hashlib.sha256(content).hexdigest()
         self._require_same_meaning()
-        index = self._place.whole("index.parquet")
-        if hashlib.sha256(index).hexdigest() != self.described["index"]["sha256"]:
+        held = [modality(name) for name in self.described["modalities"]]
+        self.modalities = tuple(spec.id for spec in held)
+        self.statistics = TileStatistics.model_validate(self.described["statistics"])
+        # A set of millions of tiles is read by these columns alone.
+        self._rows = _Rows(self._place, self.columns(*_Rows.columns(held)), held)
+
+    def __len__(self) -> int:
+        return self._rows.count
+
+    @functools.cached_property
+    def index(self) -> pl.DataFrame:
+        """One row a tile.
+
+        Columns: id, place, geometry, date, origin, licences, split, block, caption, checksum; of
+        each modality `<modality>.share` (present pixels of each band), `.mean`, `.std`,
+        `.minimum`, `.maximum`, `.names` (vectors) and where its bytes are.
+        """
+        return self.columns()
+
+    def columns(self, *names: str) -> pl.DataFrame:
+        """Some columns of the index, without keeping the others; all columns if none is named.
+
+        Raises:
+            FusionError: The index is not what it was.
+        """
+        content = self._place.whole("index.parquet")
+        if hashlib.sha256(content).hexdigest() != self.described["index"]["sha256"]:
             raise FusionError(
                 "the index is not the one that was written",
                 file=f"{self._place.name}/index.parquet",
                 remedy="write the set again or copy it again",
             )
-        self.index = pl.read_parquet(io.BytesIO(index))
-        held = [modality(name) for name in self.described["modalities"]]
-        self.modalities = tuple(spec.id for spec in held)
-        self.statistics = TileStatistics.model_validate(self.described["statistics"])
-        self._rows = _Rows(self._place, self.index, held)
-
-    def __len__(self) -> int:
-        return self.index.height
+        return pl.read_parquet(io.BytesIO(content), columns=[*names] or None)
 
     def read(self, i: int, modalities: Sequence[str] | None = None) -> Tile:
         """One tile, as exact as its storage.
@@ -535,17 +578,10 @@ class TileSet:
             )
         found = self._rows.stored(i, modalities)
         described = self._rows.described(i)
-        row = self.index.row(i, named=True)
         return Tile(
-            id=row["id"],
-            longitude=row["longitude"],
-            latitude=row["latitude"],
-            crs=row["crs"],
-            west=row["west"],
-            north=row["north"],
-            date=row["date"],
-            origin=row["origin"],
-            licences=tuple(row["licences"]),
+            **{name: described[name] for name in _PLACE},
+            date=datetime.date.fromisoformat(described["date"]),
+            licences=tuple(described["licences"]),
             arrays={name: modality(name).restored(v) for name, (v, _) in found.items()},
             present={name: mask for name, (_, mask) in found.items()},
             vector_names={
