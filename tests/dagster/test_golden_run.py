@@ -1,5 +1,6 @@
 """The whole main job on the tiny twin and the open data: once and again."""
 
+import json
 import time
 
 import pytest
@@ -8,6 +9,9 @@ from adapters.settings import Settings
 from dagster_project import run as main_job
 from dagster_project import summary
 from dagster_project.plan import plan
+from fusion.captions.of_set import captioned
+from fusion.tiles.sets import report
+from fusion.tiles.store import TileSet
 
 
 def test_nothing_fails(whole: tuple[Settings, main_job.Outcome]) -> None:
@@ -24,6 +28,31 @@ def test_every_group_that_has_sources_is_built(whole: tuple[Settings, main_job.O
     assert "published" in outcome.made
 
 
+def test_the_groups_that_have_scenes_have_tiles_captions_and_an_encoder(
+    whole: tuple[Settings, main_job.Outcome],
+) -> None:
+    settings, outcome = whole
+    steps = ("tiles", "captions", "geomeld_fm", "geomeld_fm_evaluation")
+    made = {key for key in outcome.made if key.split("/")[1:] and key.split("/")[1] in steps}
+    assert made == {f"synthetic/{step}" for step in steps}
+    said = report(settings, "synthetic")
+    tiles = TileSet(captioned(settings, "synthetic"))
+    assert said["places"]["samples"] >= 5
+    assert len(tiles) == sum(said["places"].values()) - len(said["refused"])
+    assert tiles.described["origin"] == "synthetic"
+    assert tiles.index["caption"].count() == len(tiles)
+    assert set(tiles.described["captions"]["claims"]) == {"supported"}
+    # Soil was measured where the tile is.
+    with_soil = [row for row, share in enumerate(tiles.index["soil.share"]) if share is not None]
+    assert len(with_soil) == said["places"]["samples"] - len(said["refused"])
+    assert "ph_h2o__iso_10390" in tiles.read(with_soil[0], ["soil"]).vector_names["soil"]
+    run = settings.runs / "geomeld_fm_atto-synthetic"
+    version = (run / "CURRENT").read_text().strip()
+    described = json.loads((run / version / "meta.json").read_text())
+    assert described["data"]["version"] == captioned(settings, "synthetic").name
+    assert (run / version / "evaluation.md").is_file()
+
+
 def test_a_second_run_makes_nothing_and_is_quick(
     whole: tuple[Settings, main_job.Outcome], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -36,5 +65,8 @@ def test_a_second_run_makes_nothing_and_is_quick(
     assert plan(settings).steps == ()
     assert summary.show(settings, again, 1.0)
     shown = capsys.readouterr().out
-    for told in ("nothing had changed", "SYNTHETIC", "OPEN", "CC BY-SA 4.0", "baseline"):
+    for told in (
+        *("nothing had changed", "SYNTHETIC", "OPEN", "CC BY-SA 4.0", "baseline"),
+        *("6 tiles", "captions by offline", "geomeld_fm_atto beside its floors"),
+    ):
         assert told in shown

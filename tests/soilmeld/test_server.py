@@ -12,7 +12,10 @@ from adapters.settings import Settings
 from soilmeld.reader import Dataset
 from soilmeld.server import http_app, mcp_server, serve_http
 
-TOOLS = {"sources", "source", "features", "describe_feature", "query", "predict", "explain"}
+TOOLS = {
+    *("sources", "source", "features", "describe_feature", "query", "predict", "explain"),
+    *("tiles", "describe_tile"),
+}
 FEATURE = "clay__iso_11277"
 
 
