@@ -47,7 +47,7 @@ LEAST_OF_CLASS = 2
 """Training tiles of a class; rarer ones are not asked for."""
 LEAST_TARGETED = 10
 """Training tiles with a target."""
-MOST_ELEMENTS = 6
+MOST_ELEMENTS = 2
 """Elements of a vector that become targets."""
 MODEL = "model"
 FLOORS = ("commonest class", "untrained network", "band statistics", "random kernels")
@@ -133,25 +133,25 @@ def measure(
     read = [name for name in dict.fromkeys((*inputs, LAND_COVER)) if name in tiles.modalities]
     train, held = sides(tiles)
     seen = {MODEL: encoder, **floors(encoder)}
-    learnt = {name: one.features(_tiles(tiles, train.rows, inputs)) for name, one in seen.items()}
-    asked = {name: one.features(_tiles(tiles, held.rows, inputs)) for name, one in seen.items()}
+    learnt = {name: one.features(tiles_of(tiles, train.rows, inputs)) for name, one in seen.items()}
+    asked = {name: one.features(tiles_of(tiles, held.rows, inputs)) for name, one in seen.items()}
     bootstrap = Bootstrap(held.blocks, _SEED, "tiles that were held back")
     report: dict = {"protocol": _protocol(encoder, tiles, train, held), "tiles": {}}
     for target, (labels, truth) in targets(train, held).items():
         report["tiles"][target] = {
             probe: _probed(fit, train, labels, truth, learnt, asked, bootstrap)
-            for probe, fit in (("neighbours", _neighbours), ("logistic", probes.logistic))
+            for probe, fit in PROBES.items()
         }
     if train.cover is not None and held.cover is not None:
         pixels = Pixels(inputs_of(encoder))
-        learnt["single pixels"] = pixels.features(_tiles(tiles, train.rows, inputs))
-        asked["single pixels"] = pixels.features(_tiles(tiles, held.rows, inputs))
+        learnt["single pixels"] = pixels.features(tiles_of(tiles, train.rows, inputs))
+        asked["single pixels"] = pixels.features(tiles_of(tiles, held.rows, inputs))
         report["segmentation"] = _segmented(train, held, learnt, asked, bootstrap)
     report["retrieval"] = _retrieved(encoder, tiles, train, held, learnt, asked, cache)
     if "segmentation" in report:
         few = some(np.arange(len(held.rows)), CHANGED_TILES, _SEED)
-        there = list(_tiles(tiles, held.rows[few], read))
-        report["sensors"] = _changed(
+        there = list(tiles_of(tiles, held.rows[few], read))
+        report["sensors"] = changed_sensors(
             encoder, train, there, held.blocks[few], learnt[MODEL], changed(inputs)
         )
     report["goals"] = _goals(report)
@@ -193,7 +193,7 @@ def _side(tiles: TileSet, rows: np.ndarray, blocks: np.ndarray) -> Side:
     size = modality(LAND_COVER).size
     cover = np.full((len(rows), size, size), -1, np.int16)
     vectors: dict[str, dict[str, np.ndarray]] = {}
-    for place, tile in enumerate(_tiles(tiles, rows, wanted)):
+    for place, tile in enumerate(tiles_of(tiles, rows, wanted)):
         cover[place] = codes(tile)
         for name, elements in tile.vector_names.items():
             there = tile.present[name]
@@ -212,7 +212,8 @@ def codes(tile: Tile) -> np.ndarray:
     return np.where(tile.present[LAND_COVER][0], found, np.int16(-1))
 
 
-def _tiles(tiles: TileSet, rows: np.ndarray, names: Sequence[str]) -> Iterator[Tile]:
+def tiles_of(tiles: TileSet, rows: np.ndarray, names: Sequence[str]) -> Iterator[Tile]:
+    """Tiles of these rows of the index, with these modalities."""
     for row in rows.tolist():
         yield tiles.read(row, names)
 
@@ -305,8 +306,11 @@ Features = dict[str, tuple[np.ndarray, np.ndarray]]
 """By method, features of patches and of tiles."""
 
 
-def _neighbours(train: np.ndarray, labels: np.ndarray, _: np.ndarray) -> probes.Guess:
-    return probes.neighbours(train, labels)
+PROBES: dict[str, Callable[[np.ndarray, np.ndarray, np.ndarray], probes.Guess]] = {
+    "neighbours": lambda train, labels, _: probes.neighbours(train, labels),
+    "logistic": probes.logistic,
+}
+"""(features, labels, blocks) of training tiles -> what guesses labels."""
 
 
 def _probed(
@@ -438,7 +442,7 @@ def _mean(bootstrap: Bootstrap, values: np.ndarray) -> dict:
     return bootstrap.mean(values[None, :, None])
 
 
-def _changed(
+def changed_sensors(
     encoder: TileEncoder,
     train: Side,
     tiles: list[Tile],
@@ -446,7 +450,20 @@ def _changed(
     learnt: tuple[np.ndarray, np.ndarray],
     listed: list[Change],
 ) -> list[dict]:
-    """What is left of the accuracy when sensors change; probes learnt from whole tiles."""
+    """What is left of the accuracy when sensors change.
+
+    Args:
+        encoder: Gets the changed tiles.
+        train: Training tiles; probes learn from whole ones alone.
+        tiles: Held back.
+        blocks: (n,) their blocks.
+        learnt: Features of patches and of tiles of `train`.
+        listed: The changes.
+
+    Returns:
+        One row a change, the first for whole tiles: `sensor`, `change`, and for `tiles` (dominant
+        land cover) and `pixels` (land cover) the `accuracy` and the share of it that is `kept`.
+    """
     bootstrap = Bootstrap(blocks, _SEED, "tiles that were held back")
     labels = _dominant(train)
     rows = labels != ""

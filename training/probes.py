@@ -7,7 +7,7 @@ Nothing of a probe is chosen on the rows it is tested on: penalties are chosen b
 over blocks of the training rows. All is deterministic.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -18,7 +18,7 @@ STRENGTHS = (0.01, 0.1, 1.0)
 RIDGES = (100.0, 10.0, 1.0, 0.1, 0.01, 0.001)
 """Penalties of linear maps, beside standardised features' variance of 1."""
 FOLDS = 3
-_ITERATIONS = 1000
+_ITERATIONS, _TOLERANCE = 1000, 1e-3
 _PART = 64
 """Tiles whose patches are multiplied at once."""
 
@@ -75,28 +75,33 @@ def logistic(train: np.ndarray, labels: np.ndarray, blocks: np.ndarray) -> Guess
         labels: (n,).
         blocks: (n,) names; the penalty is chosen by leaving out whole blocks.
     """
-    from sklearn.linear_model import LogisticRegression
-
-    def fitted(rows: np.ndarray, strength: float) -> Guess:
-        if len(found := np.unique(labels[rows])) == 1:
-            return lambda features: np.repeat(found, len(features))
-        scale = Scale(train[rows])
-        # Whatever the penalty, the solution lies in the span of the rows.
-        axes = np.linalg.svd(scale(train[rows]), full_matrices=False)[2].T
-        model = LogisticRegression(C=strength, max_iter=_ITERATIONS)
-        model.fit(scale(train[rows]) @ axes, labels[rows])
-        return lambda features: model.predict(scale(features) @ axes)
-
-    right = np.zeros(len(STRENGTHS))
     fold = folds(blocks)
+    right = np.zeros(len(STRENGTHS))
     for held in range(fold.max() + 1):
         rest, out = fold != held, fold == held
-        if not rest.any():
-            continue
-        for place, strength in enumerate(STRENGTHS):
-            right[place] += (fitted(rest, strength)(train[out]) == labels[out]).sum()
+        if rest.any():
+            guesses = _logistic(train[rest], labels[rest], STRENGTHS)
+            right += [(guess(train[out]) == labels[out]).sum() for guess in guesses]
     # The first of equals: the strongest penalty.
-    return fitted(np.ones(len(labels), bool), STRENGTHS[int(right.argmax())])
+    return _logistic(train, labels, (STRENGTHS[int(right.argmax())],))[0]
+
+
+def _logistic(train: np.ndarray, labels: np.ndarray, strengths: Sequence[float]) -> list[Guess]:
+    """One guess a strength."""
+    from sklearn.linear_model import LogisticRegression
+
+    if len(found := np.unique(labels)) == 1:
+        return [lambda features: np.repeat(found, len(features))] * len(strengths)
+    scale = Scale(train)
+    # Whatever the penalty, the solution lies in the span of the rows.
+    axes = np.linalg.svd(scale(train), full_matrices=False)[2].T
+    x = scale(train) @ axes
+
+    def guess(model: LogisticRegression) -> Guess:
+        return lambda features: model.predict(scale(features) @ axes)
+
+    models = [LogisticRegression(C=c, max_iter=_ITERATIONS, tol=_TOLERANCE) for c in strengths]
+    return [guess(model.fit(x, labels)) for model in models]
 
 
 def folds(blocks: np.ndarray) -> np.ndarray:
