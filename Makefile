@@ -63,5 +63,5 @@ bench: $(STAMP)  ## time each phase of the main job on a fresh data root
 	@$(BIN)/python benchmarks/main_job.py
 
 clean:  ## remove what `make run` made; your own files in data/raw stay
-	@rm -rf truth data/archive data/std data/aligned data/store data/fused data/runs data/published \
-		data/data_docs data/dagster data/tmp
+	@rm -rf truth data/archive data/std data/aligned data/store data/fused data/tiles data/captions data/scenes/twin \
+		data/runs data/published data/data_docs data/dagster data/tmp
