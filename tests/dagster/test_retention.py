@@ -29,6 +29,8 @@ def filled(settings: Settings) -> Settings:
     for age, name in enumerate(("v4", "v3", "v2", "v1")):
         write(settings.fused / "open" / name / "matrix.parquet", name, age)
         write(settings.runs / "soilformer-open" / name / "meta.json", name, age)
+        write(settings.tiles / "user" / name / "set.json", name, age)
+        write(settings.captions / "user" / name / "set.json", name, age)
         write(settings.std / "relief" / name / "height.tif", name, age)
         digest = f"{name}{'0' * 62}"
         write(settings.archive / "objects" / digest[:2] / digest, name, age)
@@ -36,6 +38,10 @@ def filled(settings: Settings) -> Settings:
         write(settings.archive / "relief" / f"{name}.lock.json", json.dumps(lock), age)
     write(settings.fused / "open" / "CURRENT", "v1\n", 0)
     write(settings.runs / "soilformer-open" / "CURRENT", "v1\n", 0)
+    write(settings.tiles / "user" / "CURRENT", "v1\n", 0)
+    write(settings.captions / "user" / "CURRENT", "v1\n", 0)
+    # What an interrupted step goes on in, older than any version.
+    write(settings.tiles / "user" / ".writing" / "plan.json", "{}", 9)
     write(settings.archive / "relief" / "ACTIVE", "v1\n", 0)
     settings.published.mkdir(parents=True)
     with duckdb.connect(str(settings.published / "soilmeld.duckdb")) as store:
@@ -51,6 +57,8 @@ def names(settings: Settings) -> dict[str, list[str]]:
     return {
         "fused": sorted(p.name for p in (settings.fused / "open").glob("v*")),
         "runs": sorted(p.name for p in (settings.runs / "soilformer-open").glob("v*")),
+        "tiles": sorted(p.name for p in (settings.tiles / "user").glob("v*")),
+        "captions": sorted(p.name for p in (settings.captions / "user").glob("v*")),
         "pixels": sorted(p.name for p in (settings.std / "relief").glob("v*")),
         "locks": sorted(p.name[:2] for p in (settings.archive / "relief").glob("v*.lock.json")),
         "objects": sorted(p.name[:2] for p in settings.archive.glob("objects/*/*")),
@@ -69,6 +77,13 @@ def test_newest_and_used_versions_stay(filled: Settings) -> None:
     assert names(filled) == dict.fromkeys(names(filled), ["v1", "v3", "v4"])
     assert set(told.values()) == {0, 1}
     assert told["Dagster runs"] == 0
+    assert (filled.tiles / "user" / ".writing").is_dir()
+
+
+def test_what_a_killed_step_left_goes(filled: Settings) -> None:
+    write(filled.fused / "open" / ".new-x" / "v9" / "matrix.parquet", "half", 0)
+    collect(filled)
+    assert not list((filled.fused / "open").glob(".new-*"))
 
 
 def test_a_dry_run_says_the_same_and_removes_nothing(filled: Settings) -> None:
