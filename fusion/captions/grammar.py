@@ -82,10 +82,19 @@ KINDS = {
 
 @dataclass(frozen=True)
 class _Carry:
-    """What the words `it` and an omitted subject stand for."""
+    """What the words `it` and an omitted subject stand for.
+
+    Attributes:
+        subject: Class or landform that the part before is about.
+        last: The last one that was named.
+        ground: Is the part before about the lie of the land?
+        bound: Is the part tied to the one before by "with"?
+    """
 
     subject: Token | None = None
     last: Token | None = None
+    ground: bool = False
+    bound: bool = False
 
 
 @dataclass(frozen=True)
@@ -98,6 +107,11 @@ class _Understood:
 def _cover(token: Token | None) -> Token | None:
     """What `it` stands for, where it must be a land-cover class: a landform has no side."""
     return token if token is not None and token.tag == "C" else None
+
+
+def _is_of_a_class(part: Sequence[Token], carry: _Carry) -> bool:
+    """Is a part said of the class before it ("... and is flat"), which nobody measured?"""
+    return carry.last is not None and (part[0].tag in "hb^" or carry.bound)
 
 
 def _of(part: Sequence[Token], tags: str) -> list[Token]:
@@ -330,6 +344,9 @@ _PROPERTY_KIND = {"elevation": "elevation", "relief": "elevation", "canopy_heigh
 def _property(part: Sequence[Token], carry: _Carry) -> list[Claim]:
     (what,), (number,), said = _of(part, "P"), _of(part, "N"), _of(part, "s")
     group, name, default, own = what.value
+    tied = replace(carry, bound=carry.bound and group == "index")
+    if _is_of_a_class(part, tied):
+        return []
     statistics = {token.value for token in said} | ({own} if own else set())
     if len(statistics) > 1:
         return []
@@ -356,12 +373,14 @@ def _two_statistics(part: Sequence[Token], carry: _Carry) -> list[Claim]:
     # "the highest point" is of elevation, and so is the lowest that follows it.
     group, name, default, _ = what.value
     other = replace(what, value=(group, name, default, None))
-    return first + _property([other, statistic, part[-1]], carry)
+    return first + _property([other, statistic, part[-1]], _Carry())
 
 
 def _word(kind: str, tag: str) -> Callable[[Sequence[Token], _Carry], list[Claim]]:
     def build(part: Sequence[Token], carry: _Carry) -> list[Claim]:
         (word,) = _of(part, tag)
+        if not _of(part, "TS") and _is_of_a_class(part, carry):
+            return []
         return [Claim(kind, (word.value,), negated=_negated(part))]
 
     return build
@@ -379,10 +398,18 @@ def _texture(part: Sequence[Token], carry: _Carry) -> list[Claim]:
 
 def _gradient(part: Sequence[Token], carry: _Carry) -> list[Claim]:
     (way,), (side,) = _of(part, "RF"), _of(part, "D")
-    if side.value == "centre":
-        return []
+    lie = _ground(part[:1]) if part[0].tag in "TP" else carry.ground
+    if side.value == "centre" or not lie:
+        return []  # the terrain rises; what rises besides is not measured
     subject = "rises" if way.tag == "R" else "falls"
     return [Claim("gradient", (subject,), object=side.value, negated=_negated(part))]
+
+
+def _ground(part: Sequence[Token]) -> bool:
+    return any(t.tag in "TWRF" or (t.tag == "P" and t.value[0] in _LIE) for t in part)
+
+
+_LIE = ("elevation", "relief", "slope")
 
 
 def _season(part: Sequence[Token], carry: _Carry) -> list[Claim]:
@@ -426,14 +453,14 @@ def _nothing(part: Sequence[Token], carry: _Carry) -> list[Claim]:
 _Build = Callable[[Sequence[Token], _Carry], list[Claim]]
 _THING = r"C(?:\(N\)|,[;i]N,)?"
 _RANKED = r"C(?:\(N\)|[i;]N)?"
-_ITEM = r"(?:[CG](?:[vbil:])*N|Nb?[CG]|[CG]\(N\))"
+_ITEM = r"(?:[CG](?:[vbil:])*N|N[bh]?[CG]|[CG]\(N\))"
 _SEP = r"(?:[,;&]+)"
 
 # Patterns, how their claims are built, and may they follow without a separator? The first that
 # leads to an understanding of the whole sentence is taken.
 _PATTERNS: tuple[tuple[str, _Build, bool], ...] = (
     # agreement of the two maps
-    (r"(?:L&L|2)g!?i?N(?:[vb]o?)?", _agreement, False),
+    (r"(?:L&L|2)g!?i?N(?:[vb]o?)?|g(?:L&L|2)b!?N", _agreement, False),
     # totals
     (rf"C(?:{_SEP}C)+H?[vb]?NH|C(?:{_SEP}C)+H[vb]?N|H,?C(?:{_SEP}C)+[vb]?N", _total, False),
     # shares
@@ -441,7 +468,7 @@ _PATTERNS: tuple[tuple[str, _Build, bool], ...] = (
     (r"[CG]vN(?:,?[i;]N|\(N\))", _shares_of_one, False),
     (r"CvN,?qiD", _share_and_side, False),
     (
-        rf"[hb]*{_ITEM}(?:{_SEP}{_ITEM})*v?",
+        rf"[hbo]*{_ITEM}(?:{_SEP}{_ITEM})*v?",
         _pairs,
         False,
     ),
@@ -470,18 +497,18 @@ _PATTERNS: tuple[tuple[str, _Build, bool], ...] = (
     (rf"{_THING}!?B{_THING}(?:{_SEP}C)*", _touching, False),
     (rf"{_THING}!?O{_THING}", _touching, False),
     (r"\^?!?[BO]C", _touching, False),
-    (r"C&C!?U", _touching, False),
+    (r"C&C!?U|[bh]*UC&C", _touching, False),
     # presence and absence
     # "No forest and water is present" denies one or both: a list that is denied ends in "or".
     (r"[hb]*n[CG](?:[,|&]+n[CG]|(?:,[CG])*,?\|[CG])*[bhXv]*", _none_present, False),
     (r"[CG](?:[,|&]+[CG])*b?(?:Z|!X|!b?X?(?=$))", _none_present, False),
     (r"[CG](?:[,&]+[CG])*[bl]?X", _all_present, False),
     (rf"[hb]+K?{_THING}(?:{_SEP}K?{_THING})*X?", _all_present, False),
-    (r"K[CG](?:[,&]+K[CG])*", _all_present, False),
+    (r"KC(?:[,&]+KC)*", _all_present, False),
     # numbers of relief, canopy, indices, soil and climate
     (r"[hb^]*s?P[bvohi:l]*s?[bvoi]*N[,;&]+s[oib]*N", _two_statistics, False),
-    (r"(?:Sh?|[hb^])*s?P(?:[oi]S)?s?[bvohi:l]*s?[bvoi]*N(?:is|X)?", _property, False),
-    (r"(?:Sh?|[hb^])*(?:s?P\(N\)|No?s?P)", _property, False),
+    (r"(?:Sh?|Th|[hb^])*s?P(?:[oi]S)?s?[bvohi:l]*s?[bvoi]*N(?:is|X)?", _property, False),
+    (r"(?:Sh?|Th|[hb^])*(?:s?P\(N\)|No?s?P)", _property, False),
     # words
     (r"[hb^]*T?b?!?WT?|WTb?X?", _word("relief", "W"), False),
     (r"[hb^]*!?y[vbX]?", _word("vigour", "y"), False),
@@ -490,7 +517,7 @@ _PATTERNS: tuple[tuple[str, _Build, bool], ...] = (
     (r"[TP]?!?[RF]i?D", _gradient, False),
     # when and where
     (r"[a^b]*!?[iol]*[ia]*z(?:[o,i]?d)?a?", _season, True),
-    (r"[a^b]*!?[iol]*[ia]*d(?:a)?", _date, True),
+    (r"[a^b:]*!?[iol]*[ia]*d(?:a)?", _date, True),
     (r"[bl^a]*[ir]?(?:J(?:[,&]*J)?|V)", _position, True),
     (r"[bl^a]*[ir]+p(?:[,&]+p)*", _place, True),
     (r"Y?i?LY?[:,]?|Yi?L", _nothing, True),
@@ -524,14 +551,16 @@ def _parse(found: list[Token]) -> _Understood | None:
             if not claims and build is not _nothing:
                 continue
             subjects = _of(part, "CG")
+            gap = _BREAK.match(tags, match.end())
+            end = gap.end() if gap else match.end()
             after = _Carry(
                 (subjects[0] if len(subjects) == 1 or build in _ONE_SUBJECT else None)
                 if subjects
                 else carry.subject,
                 subjects[-1] if subjects else carry.last,
+                _ground(part),
+                any(token.text.lower().endswith("with") for token in found[match.end() : end]),
             )
-            gap = _BREAK.match(tags, match.end())
-            end = gap.end() if gap else match.end()
             if gap and end == len(found) and gap.group() != ",":
                 continue
             # A part that stands free binds to what follows as well as to what precedes.

@@ -74,3 +74,36 @@ def test_each_number_of_a_form_is_a_claim() -> None:
     assert [v.claim.number.low for v in read.verdicts] == [25.0, 25.0]
     (read,) = verify("Tree cover leads, followed by crops at 25%.", TILE).sentences
     assert read.status == "unsupported"
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("The clay content rises towards the north.", "The terrain rises towards the north."),
+        ("NDVI is highest in the north.", "Elevation is highest in the north."),
+        (
+            "The median NDVI is 0.50 and rises towards the north.",
+            "The terrain is gentle and rises towards the north.",
+        ),
+        ("Cropland covers 25 % and is gentle.", "Cropland covers 25 % and the terrain is gentle."),
+        (
+            "Cropland covers 25 % and has a median NDVI of 0.50.",
+            "Cropland covers 25 % and the median NDVI is 0.50.",
+        ),
+        (
+            "Cropland covers 25 %, with a median NDVI of 0.50.",
+            "Cropland covers 25 %, with elevations between 100 and 164 m.",
+        ),
+        (
+            "Trees cover 50 % and are moderately vegetated.",
+            "Trees cover 50 % and the vegetation is moderate.",
+        ),
+        ("There are extensive hillslopes.", "Hillslopes are present."),
+        ("Large areas of hillslopes are visible.", "Hillslopes are visible."),
+    ],
+)
+def test_what_was_measured_on_the_tile_is_not_said_of_something_else(text: str, kept: str) -> None:
+    """Though the tile's own number is right; each beside a sentence that says it of the tile."""
+    (read,) = verify(text, TILE, EVIDENCE).sentences
+    assert (read.status, read.verdicts) == ("unsupported", ())
+    assert verify(kept, TILE, EVIDENCE).sentences[0].status == "supported"
