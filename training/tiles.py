@@ -64,7 +64,12 @@ class TileDataset:
 
     @property
     def described(self) -> dict[str, Any]:
-        """What a run records of its data: origin, version and licences."""
+        """What a run records of its data: origin, version and licences.
+
+        A set that does not tell the terms of a modality is not said to be redistributable.
+        """
+        used = [m.id for m in self.schema.modalities]
+        terms = self.tiles.described.get("terms", {})
         return {
             "group": self.group,
             "origin": self.tiles.described["origin"],
@@ -74,6 +79,8 @@ class TileDataset:
             "features": sum(len(m.bands) for m in self.schema.modalities),
             "left_out": self.left_out,
             "licences": self.tiles.described["licences"],
+            "redistribute": all(m in terms and terms[m]["redistribute"] for m in used),
+            "share_alike": sorted(m for m in used if m in terms and terms[m]["share_alike"]),
         }
 
     def rows(self, split: str) -> np.ndarray:

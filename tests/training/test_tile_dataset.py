@@ -133,6 +133,7 @@ def test_bands_without_statistics_are_left_out_and_named(dataset: TileDataset) -
     assert described["samples"]["train"] == len(dataset.rows("train")) > 4
     assert described["features"] == sum(len(m.bands) for m in dataset.schema.modalities)
     assert described["licences"] == ["CC-BY-4.0"]
+    assert described["redistribute"] is False, "no terms are told"
 
 
 def test_the_photograph_is_read_where_the_recipe_names_it(folder: Path) -> None:
@@ -187,6 +188,23 @@ def test_elements_of_vectors_go_by_name(varied: Path) -> None:
     batch = encode(schema, [made, turned])
     same(part(batch, [0]), part(batch, [1]))
     assert batch["present"]["soil"][0].any()
+
+
+def test_terms_are_those_of_the_modalities_that_are_read(tmp_path: Path) -> None:
+    terms = {
+        name: {"redistribute": name != "worldcover", "share_alike": name == "sentinel1"}
+        for name in ("relief", "sentinel1", "worldcover")
+    }
+    made = write(map(tile, range(COUNT)), tmp_path, about={"group": "synthetic", "terms": terms})
+
+    def told(*names: str) -> tuple[bool, list[str]]:
+        described = load(made, TilesDataset(modalities=names)).described
+        return described["redistribute"], described["share_alike"]
+
+    assert told("relief") == (True, [])
+    assert told("relief", "sentinel1") == (True, ["sentinel1"])
+    assert told("relief", "worldcover") == (False, [])
+    assert told("relief", "dynamic_world") == (False, []), "its terms are not told"
 
 
 def test_vectors_that_vary_are_read(varied: Path) -> None:
