@@ -219,8 +219,8 @@ def recipes(out: Path, epochs: float, seeds: int, true: Path, factless: Path) ->
         path = folder / f"ablation_{number}.yaml"
         path.write_text(yaml.safe_dump(made))
         data = factless if name == FACTLESS else true
-        run = run_folder(load_recipe(path), data, out / "runs")
-        jobs.append({"name": name, "recipe": str(path), "data": str(data), "run": str(run)})
+        runs = run_folder(load_recipe(path), data, out / "runs").parent
+        jobs.append({"name": name, "recipe": str(path), "data": str(data), "runs": str(runs)})
     return jobs
 
 
@@ -232,7 +232,7 @@ def train_all(jobs: Path) -> None:
 
     start_process()
     for job in json.loads(jobs.read_text()):
-        train(load_recipe(job["recipe"]), Path(job["data"]), Path(job["run"]).parents[1])
+        train(load_recipe(job["recipe"]), Path(job["data"]), Path(job["runs"]).parent)
     dist.destroy_process_group()
 
 
@@ -249,14 +249,14 @@ def measured(jobs: list[dict], data: Path) -> dict:
     by_seed: dict[str, dict[str, list[float]]] = {}
     hits: dict[str, dict[str, list[np.ndarray]]] = {}
     sensor_table: list[dict] = []
-    floors_of = TileEncoder(Path(jobs[0]["run"]))
+    floors_of = _encoder(jobs[0])
     inputs = [m.id for m in protocol.inputs_of(floors_of).modalities]
     several = {
         **protocol.floors(floors_of),
         "single pixels": Pixels(protocol.inputs_of(floors_of)),
     }
     listed = [(name, one) for name, one in several.items()]
-    listed += [(job["name"], TileEncoder(Path(job["run"]))) for job in jobs]
+    listed += [(job["name"], _encoder(job)) for job in jobs]
     for name, encoder in listed:
         read = SENSORS if name == MANY_SENSORS else inputs
         learnt = encoder.features(protocol.tiles_of(tiles, train.rows, read))
@@ -313,6 +313,11 @@ def measured(jobs: list[dict], data: Path) -> dict:
     }
     tiles.close()
     return report
+
+
+def _encoder(job: dict) -> TileEncoder:
+    runs = Path(job["runs"])
+    return TileEncoder(runs / (runs / "CURRENT").read_text(encoding="utf-8").strip())
 
 
 def _asked_pairs(by_name: dict[str, np.ndarray]) -> list[tuple[str, str]]:
