@@ -2,9 +2,9 @@
 
 Builds the tiles of the twin at size demo, captions them, and prints: precision and recall of claims
 by kind, refusals, diversity, planted lies that were found, and true sentences that were lost. True
-sentences are those of the offline writer, and those of two books of other words below, by the same
-author: what the first showed to be missing was added to the vocabulary, the second was written
-before that and left aside until the end. Everything is synthetic.
+sentences are those of the offline writer, and those of three books of other words below, by the
+same author: what the first two showed to be missing was added to the vocabulary, the third was
+written before that and left aside. Everything is synthetic.
 
     PYTHONPATH=. python benchmarks/captions.py
 """
@@ -55,7 +55,7 @@ def twin_tiles(root: Path, size: str) -> list[Tile]:
     return list(build_tiles(places, find(str(catalogue), "synthetic"), vectors, refused=[]))
 
 
-def other_words(facts: Facts) -> Iterator[str]:
+def first_book(facts: Facts) -> Iterator[str]:
     """True sentences in words that are not the offline writer's."""
     months = "January February March April May June July August September October November December"
     covers = [cover for cover in facts.covers if cover.id != "water"]
@@ -149,8 +149,8 @@ def _between_classes(covers: list[Cover], facts: Facts) -> Iterator[str]:
         yield f"{one.capitalize()} has a common border with {other}."
 
 
-def held_out_words(facts: Facts) -> Iterator[str]:
-    """True sentences in yet other words, which the check was never mended by."""
+def second_book(facts: Facts) -> Iterator[str]:
+    """True sentences in yet other words."""
     months = "January February March April May June July August September October November December"
     month = months.split()[facts.date.month - 1]
     covers = [cover for cover in facts.covers if cover.id != "water"]
@@ -227,11 +227,86 @@ def held_out_words(facts: Facts) -> Iterator[str]:
         yield f"The agreement of the two maps is {facts.agreement:.0f} %."
 
 
+def third_book(facts: Facts) -> Iterator[str]:
+    """True sentences that the check was not mended by."""
+    covers = [cover for cover in facts.covers if cover.id != "water"]
+    for cover in covers[:3]:
+        name, share = label(cover.id), f"{cover.share:.1f}"
+        cap = name[0].upper() + name[1:]
+        yield f"{cap} makes up {share} % of the landscape."
+        yield f"{cap} represents about {cover.share:.0f} percent of the scene."
+        yield f"{cap} fills {share} % of the view."
+        yield f"There is {share} % {name} in the tile."
+        yield f"The proportion of {name} is {share} %."
+        yield f"{cap} has a share of {share} %."
+        yield f"Around {share} % of this area is covered with {name}."
+        yield f"The image includes {name}."
+        for side in cover.sides:
+            yield f"{cap} is located in the {side}."
+            yield f"In the {side} of the tile there is {name}."
+            yield f"{cap} occurs mainly in the {side}."
+            yield f"The bulk of the {name} lies in the {side}."
+    if len(covers) > 1 and covers[0].share - covers[1].share > 2 * TOLERANCES.larger:
+        a, b = label(covers[0].id), label(covers[1].id)
+        yield f"{a.capitalize()} is more common than {b}."
+        yield f"{a.capitalize()} is more widespread than {b}."
+        yield f"{b.capitalize()} takes up less space than {a}."
+        yield f"The area of {a} is larger than the area of {b}."
+        if covers[0].id == facts.order[0][0]:
+            yield f"The most common land cover is {a} ({covers[0].share:.0f} %)."
+            yield f"The dominant class is {a}."
+    for name in facts.absent:
+        yield f"The area is free of {label(name)}."
+        yield f"There is not any {label(name)}."
+        yield f"{label(name).capitalize()} does not exist here."
+    for border in facts.borders[:2]:
+        one, other = label(border.one), label(border.other)
+        yield f"{one.capitalize()} and {other} are adjacent."
+        yield f"{one.capitalize()} runs into {other}."
+        yield f"{one.capitalize()} lies directly beside {other}."
+    if relief := facts.relief:
+        low, high = f"{relief.lowest:.0f}", f"{relief.highest:.0f}"
+        yield f"Elevations range from {low} to {high} metres above sea level."
+        yield f"The mean altitude is {relief.mean:.0f} m."
+        yield f"The highest elevation is {high} m and the lowest is {low} m."
+        yield f"The terrain reaches {high} m."
+        if relief.median_slope is not None:
+            yield f"The median inclination is {relief.median_slope:.1f}°."
+        if relief.rises:
+            yield f"The terrain ascends towards the {relief.rises}."
+            yield f"Elevation increases to the {relief.rises}."
+    if "ndvi" in facts.indices:
+        yield f"The typical NDVI is {facts.indices['ndvi']:.2f}."
+        yield f"The vegetation index has a median of {facts.indices['ndvi']:.2f}."
+    if "median" in facts.canopy:
+        yield f"The median tree height is {facts.canopy['median']:.0f} m."
+        yield f"The tallest trees are {facts.canopy['maximum']:.0f} m."
+    known = {element.id: element.value for element in (*facts.soil, *facts.climate)}
+    for name, told in {
+        "ph_h2o": "Soil pH: {:.2f}.",
+        "clay": "The soil consists of {:.1f} % clay.",
+        "organic_carbon": "Topsoil organic carbon is {:.1f} g/kg.",
+        "precipitation": "Rainfall is {:.0f} mm.",
+        "temperature": "The annual mean temperature is about {:.1f} °C.",
+    }.items():
+        if name in known:
+            yield told.format(known[name])
+    yield f"The acquisition date is {facts.date.isoformat()}."
+    yield f"This scene was recorded in {facts.date.year}."
+    if facts.season:
+        yield f"The image was acquired in {facts.season}."
+        yield f"A {facts.season} scene is shown."
+    north = "N" if facts.latitude >= 0 else "S"
+    east = "E" if facts.longitude >= 0 else "W"
+    at = f"{abs(facts.latitude):.2f}° {north}, {abs(facts.longitude):.2f}° {east}"
+    yield f"It is located at {at}."
+
+
 def main() -> None:
     """Measure and print."""
     options = argparse.ArgumentParser()
     options.add_argument("--size", default="demo", choices=sorted(scenes.COUNTS))
-    options.add_argument("--rounds", type=int, default=2, help="sets of words of the writer")
+    options.add_argument("--rounds", type=int, default=1, help="sets of words of the writer")
     options.add_argument("--rate", type=float, default=0.3, help="lies of the careless writer")
     chosen = options.parse_args()
     with tempfile.TemporaryDirectory() as folder:
@@ -245,8 +320,9 @@ def main() -> None:
     print(f"\nThe same with lies in {chosen.rate:.0%} of the writer's sentences\n")
     print(tables(caption_report(tiles, careless, rounds=0)))
     for title, words in (
-        ("Sentences in other words, which the check was mended by", other_words),
-        ("Sentences in yet other words", held_out_words),
+        ("First book, which the check was mended by", first_book),
+        ("Second book, which the check was mended by", second_book),
+        ("Third book, left aside", third_book),
     ):
         print(f"\n{title}\n")
         found = lie_report(tiles, lambda facts, _, words=words: list(words(facts)))

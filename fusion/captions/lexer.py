@@ -366,8 +366,13 @@ def _one(
         candidate = _lexicon().get(tuple(words[i : i + size]))
         if candidate is None:
             continue
-        # "Is under 40 %" bounds a number, and "is under crops" does not.
-        if size > 1 and (held := _amount(words, i + size - 1)[0]) is not None and held.bound:
+        # "Is under 40 %" bounds a number, and "is under crops" does not; "an area of 26 ha" is none
+        # of the extents in words.
+        if candidate.tag == "b" and size > 1:
+            held = _amount(words, i + size - 1)[0]
+            if held is not None and held.bound:
+                continue
+        if candidate.tag == "K" and _starts_amount(words, i + size):
             continue
         if candidate.tag in (">", "<") and _starts_amount(words, i + size):
             continue  # "covers more than 40 %" compares with a number, not with a class
