@@ -142,7 +142,7 @@ def measure(
             probe: _probed(fit, train, labels, truth, learnt, asked, bootstrap)
             for probe, fit in PROBES.items()
         }
-    if train.cover is not None and held.cover is not None:
+    if _share_classes(train, held):
         pixels = Pixels(inputs_of(encoder))
         learnt["single pixels"] = pixels.features(tiles_of(tiles, train.rows, inputs))
         asked["single pixels"] = pixels.features(tiles_of(tiles, held.rows, inputs))
@@ -357,6 +357,13 @@ def _segmented(
         "classes": [labels[int(code)] for code in classes],
         **{name: compared(bootstrap, found, score) for name, score in scores.items()},
     }
+
+
+def _share_classes(train: Side, held: Side) -> bool:
+    """Is there any pixel to ask for?"""
+    if train.cover is None or held.cover is None:
+        return False
+    return bool(np.isin(held.cover, np.unique(_known(train.cover))).any())
 
 
 def _known(cover: np.ndarray) -> np.ndarray:

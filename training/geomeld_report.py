@@ -95,3 +95,16 @@ def sensors(listed: list[dict]) -> list[str]:
         ]
         lines.append(f"| {row['sensor']} | {row['change']} | {' | '.join(cells)} |")
     return lines
+
+
+def published(report: dict) -> str:
+    """The scores of a published benchmark."""
+    lines = [
+        f"# {report['benchmark']}: {report['measure']}",
+        "",
+        f"{report['about']}. Probes learn from {report['training_chips']} chips and are asked about "
+        f"{report['test_chips']}.",
+    ]
+    for name, found in report["probes"].items():
+        lines += ["", f"## {name}", "", *comparison(found)]
+    return "\n".join(lines) + "\n"

@@ -16,6 +16,7 @@ from adapters.errors import TrainingError
 from adapters.modalities import modality
 from training import published
 from training.floors import BandStatistics
+from training.geomeld_report import published as readable
 from training.tile_schema import TileModality, TileSchema
 
 S2 = modality("sentinel2")
@@ -256,6 +257,7 @@ def test_probes_of_a_benchmark_find_what_tells_its_labels(
         assert found["methods"]["model"]["value"] == 1.0
     assert found["model_minus"]["again"]["value"] == 0.0
     assert found["model_minus"]["again"]["verdict"] == "not distinguishable"
+    assert f"| model | {found['methods']['model']['value']:.3f} [" in readable(report)
 
 
 def test_f1_by_hand() -> None:
