@@ -102,8 +102,8 @@ def published(report: dict) -> str:
     lines = [
         f"# {report['benchmark']}: {report['measure']}",
         "",
-        f"{report['about']}. Probes learn from {report['training_chips']} chips and are asked about "
-        f"{report['test_chips']}.",
+        f"{report['about']}. Probes learn from {report['training_chips']} chips and are asked "
+        f"about {report['test_chips']}.",
     ]
     for name, found in report["probes"].items():
         lines += ["", f"## {name}", "", *comparison(found)]
