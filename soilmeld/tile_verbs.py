@@ -16,6 +16,7 @@ app = typer.Typer(
     no_args_is_help=True, help="Tiles around samples: list, describe, export as GeoTIFF."
 )
 console = Console()
+errors = Console(stderr=True)
 _COLUMNS = ("id", "longitude", "latitude", "date", "split", "modalities")
 
 Group = Annotated[
@@ -64,6 +65,36 @@ def list_tiles(
         licences = ", ".join(terms["licences"])
         said = "; ".join(terms["attributions"])
         console.print(f"  {modality} ({licences}{kept}): {said}", markup=False, soft_wrap=True)
+
+
+@app.command()
+def scenes(
+    address: Annotated[str, typer.Argument(help="Root of a STAC API.")],
+    name: Annotated[str, typer.Option(help="Folder below data/scenes to write.")] = "api",
+    group: Annotated[str, typer.Option(help="Group whose samples are asked around.")] = "user",
+    bbox: Annotated[
+        tuple[float, float, float, float] | None,
+        typer.Option(help="Only samples in: west south east north", metavar="W S E N"),
+    ] = None,
+    settings_file: SettingsFile = None,
+) -> None:
+    """Ask a STAC API for scenes around samples, near their season; the next run makes tiles.
+
+    What it lists is kept as a catalogue of yours; windows of its files are read when tiles are
+    made.
+    """
+    import polars as pl
+
+    from adapters.scenes.find import keep_around
+    from fusion.tiles.sites import squares
+    from soilmeld.reader import Dataset
+
+    data = Dataset(load_settings(settings_file))
+    samples = pl.read_parquet(data.folder(group) / "samples.parquet")
+    asked = squares(samples, bbox)
+    with errors.status(f"asking around {len(asked)} sites"):
+        count = keep_around(address, data.settings.scenes / name, asked)
+    console.print(f"{count} scenes in {data.settings.scenes / name}; `soilmeld run` makes tiles")
 
 
 @app.command()

@@ -7,14 +7,19 @@ Never here: how a catalogue is asked (`adapters/stac.py`), which scene suits a p
 import datetime
 import hashlib
 import re
-from collections.abc import Iterable, Sequence
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from adapters.errors import ArchiveError
 from adapters.scenes.scene import FILE, Layer, Product, Scene, products, scene
 from adapters.stac import Box, Catalogue, collections, items, opened
+
+if TYPE_CHECKING:
+    import pystac
 
 LEADING = "sentinel2"
 """The scene of this modality is chosen first, and says when the others should be."""
@@ -84,8 +89,88 @@ def find_around(
     if not known.searches:
         return find(known, origin, only=only, table=table)
     asked = _asked(known, only, table)
+    found = _items_around(known, asked, squares)
+    return [scene(item, asked[collection], origin) for (collection, _), item in found.items()]
+
+
+def keep_around(
+    catalogue: str | Catalogue,
+    folder: Path,
+    squares: Iterable[tuple[Box, datetime.date]],
+    only: Sequence[str] | None = None,
+    table: Path = FILE,
+) -> int:
+    """Write down what an API has around squares, as a static catalogue of `Settings.scenes`.
+
+    Its items' files stay where they are. The catalogue appears whole, in place of one that was
+    there.
+
+    Args:
+        catalogue: Address of an API's root, or one that is open.
+        folder: Of the catalogue, such as `<scenes>/<name>`.
+        squares: As for `find_around`.
+        only: As for `find_around`.
+        table: As for `find_around`.
+
+    Returns:
+        How many scenes it lists.
+
+    Raises:
+        ArchiveError: As `find_around`; nothing was found; the catalogue is static already; or the
+            folder holds scenes that are not a user's.
+        SpecError: The table is faulty.
+    """
+    import pystac
+
+    known = opened(catalogue) if isinstance(catalogue, str) else catalogue
+    if not known.searches:
+        raise ArchiveError(
+            "this is a static catalogue and no API",
+            where=known.address,
+            remedy="copy its folder to data/scenes",
+        )
+    if (folder / ".origin.json").exists():
+        raise ArchiveError(
+            "the folder holds scenes that are not yours", file=str(folder), remedy="name another"
+        )
+    asked = _asked(known, only, table)
+    found = _items_around(known, asked, squares)
+    if not found:
+        raise ArchiveError(
+            "the API has no scene there and then",
+            where=known.address,
+            samples=asked,
+            remedy="ask for another region, or see which collections it has",
+        )
+    root = pystac.Catalog(folder.name, f"Scenes that {known.address} listed.")
+    for name in sorted({collection for collection, _ in found}):
+        mine = [item for (collection, _), item in sorted(found.items()) if collection == name]
+        for item in mine:
+            # Its scaling and terms are checked now, and not in the middle of a run.
+            scene(item, asked[name], "user")
+            item.make_asset_hrefs_absolute()
+            item.clear_links()
+        extent = pystac.Extent.from_items(mine)
+        part = pystac.Collection(name, f"{name} of {known.address}", extent)
+        part.add_items(mine)
+        root.add_child(part)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".new-", dir=folder.parent) as scratch:
+        made = Path(scratch) / "made"
+        root.normalize_hrefs(str(made))
+        root.save(catalog_type=pystac.CatalogType.SELF_CONTAINED)
+        if folder.exists():
+            folder.rename(Path(scratch) / "old")
+        made.rename(folder)
+    return len(found)
+
+
+def _items_around(
+    known: Catalogue, asked: Mapping[str, Product], squares: Iterable[tuple[Box, datetime.date]]
+) -> "dict[tuple[str, str], pystac.Item]":
+    """Collection and id -> item, each once."""
     lead = max((p.days or 0 for p in asked.values() if p.modality == LEADING), default=0)
-    found: dict[tuple[str, str], Scene] = {}
+    found: dict[tuple[str, str], pystac.Item] = {}
     for bbox, day in squares:
         for collection, product in asked.items():
             period: tuple[datetime.date | None, datetime.date | None] = (None, None)
@@ -95,9 +180,8 @@ def find_around(
                 reach = datetime.timedelta(days=away)
                 period = (day - reach, day + reach)
             for item in items(known, collection, bbox, *period):
-                if (collection, item.id) not in found:
-                    found[collection, item.id] = scene(item, product, origin)
-    return list(found.values())
+                found.setdefault((collection, item.id), item)
+    return found
 
 
 def _asked(known: Catalogue, only: Sequence[str] | None, table: Path) -> dict[str, Product]:

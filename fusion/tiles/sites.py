@@ -17,7 +17,7 @@ import polars as pl
 
 from adapters.scenes.scene import Scene
 from fusion.sphere import nearest
-from fusion.tiles.choose import MAX_CLOUD_PERCENT, Nearby
+from fusion.tiles.choose import MAX_CLOUD_PERCENT, Box, Nearby, around
 from fusion.tiles.places import Place, balanced, covered, of_samples, world_grid
 
 APART_M = 2_560.0
@@ -40,6 +40,20 @@ def sites(samples: pl.DataFrame | None, scenes: Sequence[Scene], per_kind: int) 
     optical = [scene for scene in scenes if scene.modality == "sentinel2"]
     near = Nearby(optical)
     return [dated(place, near(place)) for place in [*known, *_between(known, scenes, per_kind)]]
+
+
+def squares(samples: pl.DataFrame, box: Box | None = None) -> list[tuple[Box, datetime.date]]:
+    """Box in degrees and day of the tile of each site of samples, to ask an API for scenes.
+
+    Args:
+        samples: As for `sites`.
+        box: Only sites in it: west, south, east, north in degrees.
+    """
+    places = of_samples(samples)
+    if box is not None:
+        west, south, east, north = box
+        places = [p for p in places if west <= p.longitude <= east and south <= p.latitude <= north]
+    return [(around(place), place.date) for place in places]
 
 
 def dated(place: Place, optical: Sequence[Scene]) -> Place:

@@ -1,12 +1,15 @@
 """Tiles as users meet them: in Python, from the shell, as files, through the server."""
 
+import datetime
 import json
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pytest
 import rasterio
 from good_tile import good_tile
+from stac_server import item, serving_stac
 from typer.testing import CliRunner
 
 import soilmeld
@@ -131,6 +134,41 @@ def test_verbs(file: Path, tmp_path: Path) -> None:
         "export", "good-9", "-o", str(out), "--modality", "relief"
     ).replace("\n", "")
     assert sorted(p.name for p in out.iterdir()) == ["good-9.json", "good-9_relief.tif"]
+
+
+def test_an_api_is_asked_around_samples(tmp_path: Path) -> None:
+    folder = tmp_path / "data" / "fused" / "user" / "made"
+    folder.mkdir(parents=True)
+    (folder.parent / "CURRENT").write_text("made")
+    pl.DataFrame(
+        {
+            "sample_id": ["a", "b"],
+            "site": ["a", "b"],
+            "longitude": [10.5, 20.5],
+            "latitude": [50.5, 50.5],
+            "depth_top": [0.0, 0.0],
+            "date_start": [datetime.date(2009, 6, 1)] * 2,
+        }
+    ).write_parquet(folder / "samples.parquet")
+    file = tmp_path / "soilmeld.toml"
+    file.write_text('data_root = "data"\n')
+    said = {"eo:cloud_cover": 3.0, "s2:processing_baseline": "02.12"}
+    assets = {name: {"href": f"https://x.org/{name}.tif"} for name in ("B04", "SCL")}
+    with serving_stac() as api:
+        api.items = [
+            item(f"S{i}", "sentinel-2-l2a", (x, 50.0, x + 1, 51.0), when, assets, **said)
+            for i, (x, when) in enumerate(
+                [(10.0, "2018-06-03T10:30:00Z"), (20.0, "2018-06-03T10:30:00Z")]
+            )
+        ]
+        arguments = ["tiles", "scenes", api.address, "--settings", str(file)]
+        found = CliRunner().invoke(app, [*arguments, "--bbox", "10", "50", "11", "51"])
+        assert found.exit_code == 0, found.output
+        assert "1 scenes in" in found.output
+        CliRunner().invoke(app, arguments)
+    # Before Sentinel-2, its season of the first year counts.
+    kept = tmp_path / "data" / "scenes" / "api" / "sentinel-2-l2a"
+    assert sorted(path.name for path in kept.iterdir()) == ["S0", "S1", "collection.json"]
 
 
 def test_the_server_lists_and_describes(made: Settings) -> None:
