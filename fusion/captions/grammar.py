@@ -406,10 +406,7 @@ def _gradient(part: Sequence[Token], carry: _Carry) -> list[Claim]:
 
 
 def _ground(part: Sequence[Token]) -> bool:
-    return any(t.tag in "TWRF" or (t.tag == "P" and t.value[0] in _LIE) for t in part)
-
-
-_LIE = ("elevation", "relief", "slope")
+    return any(t.tag in "TWRF" or (t.tag == "P" and t.value[0] == "elevation") for t in part)
 
 
 def _season(part: Sequence[Token], carry: _Carry) -> list[Claim]:

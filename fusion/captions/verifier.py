@@ -435,6 +435,8 @@ def _measured(claim: Claim, evidence: Evidence) -> _Answer:
     (name,), number = claim.subject, claim.number
     if number is None or number.unit != vocabulary()["properties"][name]["unit"]:
         return "unsupported", "no number with the unit of the property"
+    if name == "relief" and claim.statistic != "value":
+        return "unsupported", "a range has no other statistic"
 
     def one(wanted: Number, statistic: str) -> _Answer:
         value = evidence.number(name, statistic)

@@ -80,6 +80,11 @@ def test_each_number_of_a_form_is_a_claim() -> None:
     ("text", "kept"),
     [
         ("The clay content rises towards the north.", "The terrain rises towards the north."),
+        ("The slope is highest in the north.", "Elevation is highest in the north."),
+        (
+            "The median slope is 2.9 degrees and rises towards the north.",
+            "Elevation ranges from 100 to 164 m and rises towards the north.",
+        ),
         ("NDVI is highest in the north.", "Elevation is highest in the north."),
         (
             "The median NDVI is 0.50 and rises towards the north.",
@@ -107,3 +112,9 @@ def test_what_was_measured_on_the_tile_is_not_said_of_something_else(text: str, 
     (read,) = verify(text, TILE, EVIDENCE).sentences
     assert (read.status, read.verdicts) == ("unsupported", ())
     assert verify(kept, TILE, EVIDENCE).sentences[0].status == "supported"
+
+
+def test_a_range_has_no_mean() -> None:
+    assert verify("The relief is 64 m.", TILE, EVIDENCE).sentences[0].status == "supported"
+    for text in ("The mean relief is 64 m.", "The minimum height difference is 64 m."):
+        assert verify(text, TILE, EVIDENCE).sentences[0].status == "unsupported"
