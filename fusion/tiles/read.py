@@ -30,10 +30,12 @@ REMOTE = {
     "GDAL_HTTP_RETRY_DELAY": "1",
     "GDAL_HTTP_TIMEOUT": "60",
     "GDAL_HTTP_CONNECTTIMEOUT": "10",
+    "CPL_VSIL_CURL_USE_HEAD": "NO",
     "VSI_CACHE": "TRUE",
     "GDAL_NUM_THREADS": "1",
 }
-"""How GDAL reads: no listing of folders, and several attempts where a server is busy."""
+"""How GDAL reads: no listing of folders, no question before the first range (a signed address may
+answer nothing else), and several attempts where a server is busy."""
 KEPT_OPEN = 256
 """Files kept open for the next tile; a process may have 1,024 as a rule."""
 

@@ -210,17 +210,17 @@ def _average(
     """Means over the pixel of the tile: by area, or of points spread evenly over it."""
     present = _Taken(window.pixels.shape, rows, cols).present(window.valid)
     values = _floating(window.pixels)
-    valid = np.ones(values.shape, bool) if window.valid is None else window.valid
-    kept = np.where(valid, values, 0)
-    if placement.straight:
-        total, weight = (
-            _over(v.astype(values.dtype), rows, cols, placement) for v in (kept, valid)
-        )
+
+    def over(held: np.ndarray) -> np.ndarray:
+        if placement.straight:
+            return _over(held.astype(values.dtype, copy=False), rows, cols, placement)
+        return sum(taken.within(held) for taken in _points(window, rows, cols, placement))
+
+    if window.valid is None:
+        # All bands of a window without gaps weigh the same.
+        total, weight = over(values), over(np.ones((1, *values.shape[1:]), bool))
     else:
-        total, weight = np.zeros((2, *present.shape), values.dtype)
-        for taken in _points(window, rows, cols, placement):
-            weight += taken.within(valid)
-            total += taken.within(kept)
+        total, weight = over(np.where(window.valid, values, 0)), over(window.valid)
     return total / np.where(weight > 0, weight, 1), present
 
 
