@@ -47,7 +47,7 @@ def test_a_place_beyond_utm_is_refused(latitude: float) -> None:
         utm_zone(10.0, latitude)
 
 
-@settings(max_examples=50)
+@settings(max_examples=30)
 @given(
     st.floats(-179.9, 179.9),
     st.floats(-79.0, 83.0),
@@ -225,7 +225,7 @@ def test_the_commonest_class_wins_in_crooked_pixels_too() -> None:
     assert (got[0] == codes[0, row, col]).mean() > 0.9
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(
     st.integers(0, 10_000),
     st.sampled_from(["nearest", "mode", "bilinear", "average"]),
