@@ -32,7 +32,7 @@ def read(tiles: Iterable[Tile]) -> Told:
 
 @pytest.fixture(scope="module")
 def told() -> Told:
-    return read((good_tile(0), good_tile(3, bands=9), *map(random_tile, range(12))))
+    return read((good_tile(0), good_tile(3, bands=9), *map(random_tile, range(8))))
 
 
 def unsupported(told: Told) -> list[tuple]:
@@ -50,7 +50,7 @@ def test_every_sentence_is_understood_and_supported(told: Told) -> None:
 
 @pytest.mark.long
 def test_every_sentence_of_many_tiles_is_understood_and_supported() -> None:
-    many = read(random_tile(number) for number in range(12, 250))
+    many = read(random_tile(number) for number in range(8, 250))
     assert unsupported(many) == []
     assert sum(len(sentences) for *_, sentences in many.values()) > 20_000
 
@@ -62,8 +62,8 @@ def test_the_law_is_about_much(told: Told) -> None:
     )
     assert set(kinds) == set(KINDS)
     assert min(kinds.values()) >= 5
-    assert sum(kinds.values()) > 1500
-    assert len({s.text for _, _, sentences in told.values() for s in sentences}) > 1000
+    assert sum(kinds.values()) > 1200
+    assert len({s.text for _, _, sentences in told.values() for s in sentences}) > 900
 
 
 def test_sentences_say_what_no_other_tile_supports(told: Told) -> None:
