@@ -3,8 +3,9 @@
 Ways, each as its own training code or documentation reads it, with two workers, all tiles in
 batches of 16, the same six modalities:
 
-* soilmeld: `training.tiles` (z-scores, codes as places, masks of presence, patches to hide) by two
-  threads in the training process, as the training loop does; and by two processes.
+* soilmeld: `training.tiles` (z-scores, codes as places, masks of presence, patches to hide) as the
+  training loop has it, in two training processes that each read their share of every batch by
+  threads of their own; and, to compare, by two processes that hand batches to a third.
 * GeoMeld: tar shards of one HDF5 file a tile, float32, by the package webdataset as on the
   publisher's download page: every array of each member as a tensor, nothing standardised. Whether
   the published members are compressed is not said; both are measured. Random order is what
@@ -49,6 +50,7 @@ from training.ahead import ahead
 from training.masks import order
 from training.recipe import TilesDataset
 from training.tiles import load
+from training.train import READERS
 
 BATCH, WORKERS, SHARD = 16, 2, 64
 SEED = 5
@@ -88,29 +90,77 @@ def tile(number: int) -> Tile:
 
 
 class Draws(Dataset):
-    """Batches of our dataset by number, as the training loop draws them."""
+    """Batches of our dataset by number, or shares of them, as the training loop draws them."""
 
-    def __init__(self, folder: Path, random: bool) -> None:
+    def __init__(self, folder: Path, random: bool, rank: int = 0, ranks: int = 1) -> None:
         self.data = load(folder, TilesDataset(captions="none"))
         self.random, self.count = random, len(self.data.tiles)
+        self.places = np.array_split(np.arange(BATCH), ranks)[rank]
 
     def __len__(self) -> int:
         return self.count // BATCH
 
     def __getitem__(self, number: int) -> dict:
-        draws = number * BATCH + np.arange(BATCH)
+        draws = number * BATCH + self.places
         rows = order(self.count, SEED, draws) if self.random else draws % self.count
         return self.data.draw(rows, draws, SEED)
 
 
-class Threads:
-    """Batches made by threads of this process."""
+def read_as_rank(folder: Path, random: bool, rank: int, pipe) -> None:  # noqa: ANN001
+    """A training process that does nothing but read: one pass whenever it is told to."""
+    torch.set_num_threads(1)
+    draws = Draws(folder, random, rank, WORKERS)
+    while pipe.recv():
+        batches = ahead(draws.__getitem__, range(len(draws)), READERS)
+        pipe.send(sum(len(batch["visible"]) for batch in batches))
 
-    def __init__(self, draws: Draws) -> None:
-        self.draws = draws
 
-    def __iter__(self) -> Iterator[dict]:
-        return ahead(self.draws.__getitem__, range(len(self.draws)), WORKERS)
+class Ranks:
+    """Training processes that each read their share of every batch."""
+
+    def __init__(self, folder: Path, random: bool) -> None:
+        context = multiprocessing.get_context("spawn")
+        self.pipes, self.processes = [], []
+        for rank in range(WORKERS):
+            here, there = context.Pipe()
+            arguments = (folder, random, rank, there)
+            self.processes.append(context.Process(target=read_as_rank, args=arguments, daemon=True))
+            self.processes[-1].start()
+            self.pipes.append(here)
+
+    def one_pass(self) -> int:
+        """Tiles of a pass."""
+        for pipe in self.pipes:
+            pipe.send(True)
+        return sum(pipe.recv() for pipe in self.pipes)
+
+    def close(self) -> None:
+        """End the processes."""
+        for pipe, process in zip(self.pipes, self.processes, strict=True):
+            pipe.send(False)
+            process.join()
+
+
+class Handed:
+    """Batches that worker processes hand over, by torch."""
+
+    def __init__(self, data: Dataset, **options: object) -> None:
+        self.loader = DataLoader(
+            data, num_workers=WORKERS, persistent_workers=True, **{"batch_size": None, **options}
+        )
+
+    @property
+    def processes(self) -> list:
+        """The workers, once a pass was begun."""
+        return self.loader._iterator._workers  # noqa: SLF001 - torch does not tell otherwise
+
+    def one_pass(self) -> int:
+        """Tiles of a pass."""
+        return sum(len(batch.get("values", batch)["sentinel2"]) for batch in self.loader)
+
+    def close(self) -> None:
+        """End the processes."""
+        self.loader._iterator._shutdown_workers()  # noqa: SLF001
 
 
 class Ours:
@@ -129,19 +179,18 @@ class Ours:
         return next(p for p in folder.iterdir() if (p / "set.json").is_file())
 
     @staticmethod
-    def loader(folder: Path, random: bool) -> Threads | DataLoader:
+    def loader(folder: Path, random: bool) -> Ranks | Handed:
         """As the training loop reads."""
-        return Threads(Draws(Ours.version(folder), random))
+        return Ranks(Ours.version(folder), random)
 
 
-class OursByProcesses(Ours):
-    """The same by processes."""
+class OursHanded(Ours):
+    """The same, handed over."""
 
     @staticmethod
-    def loader(folder: Path, random: bool) -> DataLoader:
+    def loader(folder: Path, random: bool) -> Handed:
         """Whole batches from each worker."""
-        draws = Draws(Ours.version(folder), random)
-        return DataLoader(draws, batch_size=None, num_workers=WORKERS, persistent_workers=True)
+        return Handed(Draws(Ours.version(folder), random))
 
 
 class GeoMeld:
@@ -179,7 +228,7 @@ class GeoMeld:
             return {key: torch.from_numpy(file[key][()]) for key in KEYS}
 
     @classmethod
-    def loader(cls, folder: Path, random: bool) -> DataLoader:
+    def loader(cls, folder: Path, random: bool) -> Handed:
         """As on the download page."""
         import webdataset
 
@@ -187,8 +236,7 @@ class GeoMeld:
         data = webdataset.WebDataset(shards, shardshuffle=100 if random else False)
         if random:
             data = data.shuffle(1000)
-        data = data.map(cls.decoded).batched(BATCH)
-        return DataLoader(data, batch_size=None, num_workers=WORKERS, persistent_workers=True)
+        return Handed(data.map(cls.decoded).batched(BATCH))
 
 
 class GeoMeldGzip(GeoMeld):
@@ -248,15 +296,9 @@ class MMEarth:
         return KEYS[key.removesuffix("_eth")]
 
     @staticmethod
-    def loader(folder: Path, random: bool) -> DataLoader:
+    def loader(folder: Path, random: bool) -> Handed:
         """A sample at a time, batched by torch."""
-        return DataLoader(
-            MMEarthSamples(folder),
-            batch_size=BATCH,
-            shuffle=random,
-            num_workers=WORKERS,
-            persistent_workers=True,
-        )
+        return Handed(MMEarthSamples(folder), batch_size=BATCH, shuffle=random)
 
 
 class MMEarthSamples(Dataset):
@@ -318,7 +360,7 @@ class MMEarthSamples(Dataset):
 
 WAYS = {
     "soilmeld": Ours,
-    "soilmeld, processes": OursByProcesses,
+    "soilmeld, handed over": OursHanded,
     "GeoMeld tar of h5": GeoMeld,
     "GeoMeld tar of h5, gzip": GeoMeldGzip,
     "MMEarth HDF5": MMEarth,
@@ -328,11 +370,10 @@ WAYS = {
 # The measurement.
 
 
-def spent(loader: Threads | DataLoader) -> tuple[float, int]:
+def spent(loader: Ranks | Handed) -> tuple[float, int]:
     """CPU seconds of this process and the workers so far, and bytes that they asked to read."""
-    workers = loader._iterator._workers if isinstance(loader, DataLoader) else []
     seconds, read = 0.0, 0
-    for number in (os.getpid(), *(worker.pid for worker in workers)):
+    for number in (os.getpid(), *(process.pid for process in loader.processes)):
         fields = Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()
         seconds += (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
         text = Path(f"/proc/{number}/io").read_text()
@@ -340,19 +381,10 @@ def spent(loader: Threads | DataLoader) -> tuple[float, int]:
     return seconds, read
 
 
-def one_pass(loader: Threads | DataLoader) -> int:
-    """Tiles of a pass."""
-    tiles = 0
-    for batch in loader:
-        part = batch.get("values", batch)
-        tiles += len(part["sentinel2"])
-    return tiles
-
-
-def measure(loader: Threads | DataLoader) -> dict[str, float]:
+def measure(loader: Ranks | Handed) -> dict[str, float]:
     """Of one pass; the workers are running."""
     (cpu, read), start = spent(loader), time.perf_counter()
-    tiles = one_pass(loader)
+    tiles = loader.one_pass()
     wall = time.perf_counter() - start
     after = spent(loader)
     return {
@@ -410,7 +442,7 @@ def main() -> None:
             loaders = {way: WAYS[way].loader(f, kind == "random") for way, f in folders.items()}
             found: dict[str, list[dict]] = {way: [] for way in folders}
             for loader in loaders.values():
-                one_pass(loader)
+                loader.one_pass()
             for _ in range(arguments.passes):
                 for way, loader in loaders.items():
                     found[way].append(measure(loader))
@@ -432,7 +464,8 @@ def main() -> None:
                         f" {result['kilobytes'] / base['kilobytes']:.2f} x fewer bytes"
                     )
                 print(line, flush=True)
-            del loaders
+            for loader in loaders.values():
+                loader.close()
         if "soilmeld" in folders:
             same = resumed(Ours.version(folders["soilmeld"]), arguments.tiles // BATCH)
             print(f"\nresumed in the middle of a pass: {'the same bytes' if same else 'DIFFERS'}")

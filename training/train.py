@@ -37,8 +37,9 @@ from training.runs import code_version, is_finished, run_folder, write_atomicall
 
 LINES_PER_EPOCH = 10
 """Lines of training loss that `metrics.jsonl` gets in an epoch."""
-READERS = 2
-"""Threads of a process that make its next batches while it computes."""
+READERS = 1
+"""Threads of a process that make its next batches while it computes; several wait for each other on
+Python's lock."""
 _LOCK_SECONDS = 20.0
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
