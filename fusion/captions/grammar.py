@@ -341,12 +341,17 @@ def _touching(part: Sequence[Token], carry: _Carry) -> list[Claim]:
 _PROPERTY_KIND = {"elevation": "elevation", "relief": "elevation", "canopy_height": "canopy"}
 
 
+_NOT_OF_TERRAIN = ("soil", "climate", "index", "canopy_height")
+
+
 def _property(part: Sequence[Token], carry: _Carry) -> list[Claim]:
     (what,), (number,), said = _of(part, "P"), _of(part, "N"), _of(part, "s")
     group, name, default, own = what.value
     tied = replace(carry, bound=carry.bound and group == "index")
     if _is_of_a_class(part, tied):
         return []
+    if (_of(part, "S") and group != "soil") or (part[0].tag == "T" and group in _NOT_OF_TERRAIN):
+        return []  # it rains on the place, not on its soil or its slopes
     statistics = {token.value for token in said} | ({own} if own else set())
     if len(statistics) > 1:
         return []
