@@ -188,6 +188,11 @@ def serve(folder: str, port) -> None:  # noqa: ANN001
         protocol_version = "HTTP/1.1"
         disable_nagle_algorithm = True
 
+        def handle(self) -> None:
+            # GDAL closes connections without a word.
+            with contextlib.suppress(ConnectionError):
+                super().handle()
+
         def do_GET(self) -> None:  # noqa: N802
             path = Path(folder) / self.path.lstrip("/").partition("/")[2]
             if not path.is_file():
@@ -308,7 +313,7 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--size", default="demo", choices=("tiny", "demo", "full"))
-    parser.add_argument("--places", type=int, default=12, help="how many at most")
+    parser.add_argument("--places", type=int, default=12, help="how many, about")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--root", type=Path, help="where the twin's scenes are kept")
     given = parser.parse_args()
@@ -321,7 +326,8 @@ def main() -> None:
         scenes = find(str(catalogue), "synthetic")
         truth = pl.read_parquet(settings.truth_root / "scenes/places.parquet")
         rows = truth.filter(~pl.col("missing").list.contains("clear")).to_dicts()
-        rows = rows[: given.places]
+        # Evenly over all, so that there are as many photographs among them as among all.
+        rows = rows[:: -(-len(rows) // given.places)]
         places = [Place(r["place"], r["longitude"], r["latitude"], r["date"]) for r in rows]
         tiles = list(build_tiles(places, scenes))
         squares = {tile.id: Roi(tile.crs, tile.west, tile.north) for tile in tiles}

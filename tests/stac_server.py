@@ -141,6 +141,11 @@ def serving_stac() -> Iterator[Api]:
         # Or head and body of a small answer arrive 40 ms apart.
         disable_nagle_algorithm = True
 
+        def handle(self) -> None:
+            # GDAL closes connections without a word.
+            with contextlib.suppress(ConnectionError):
+                super().handle()
+
         def do_GET(self) -> None:  # noqa: N802
             path, _, query = self.path.partition("?")
             self.handle_one(path, dict(urllib.parse.parse_qsl(query)))
