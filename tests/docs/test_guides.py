@@ -57,6 +57,7 @@ def test_quick_start(whole: tuple[Settings, object], tmp_path: Path) -> None:
     assert "sha256" in said
     assert (tmp_path / "cropland_ph.gpkg").is_file()
     assert (tmp_path / "sampled.csv").is_file()
+    assert list((tmp_path / "tile").glob("*_sentinel2.tif"))
 
 
 @pytest.mark.long
