@@ -419,7 +419,7 @@ def readable(report: dict, arguments: argparse.Namespace) -> str:
         "and the largest of the seeds.",
     ]
     scores = report["scores"]
-    names = list(next(iter(scores.values()))["methods"])
+    names = list(dict.fromkeys(name for found in scores.values() for name in found["methods"]))
     lines += ["", f"| | {' | '.join(scores)} |", "|---" * (len(scores) + 1) + "|"]
     for name in names:
         cells = []
