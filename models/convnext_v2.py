@@ -150,12 +150,24 @@ class GlobalResponseNorm(nn.Module):
         return torch.addcmul(self.beta, x, 1 + self.gamma * share)
 
 
+class Convolution(nn.Conv2d):
+    """Adds its bias after torch's convolution, which on CPUs takes long for a bias's gradient.
+
+    Weights are read in the forward of the module that owns them, as ZeRO-3 wants it.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, h, w) -> (B, C', h', w')."""
+        y = F.conv2d(x, self.weight, None, self.stride, self.padding, self.dilation, self.groups)
+        return y + self.bias[:, None, None]
+
+
 class Block(nn.Module):
     """Depthwise 7 x 7, norm, pointwise MLP with GRN, added to what came in."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        self.depthwise = nn.Conv2d(width, width, 7, padding=3, groups=width)
+        self.depthwise = Convolution(width, width, 7, padding=3, groups=width)
         self.norm = nn.LayerNorm(width, eps=EPSILON)
         self.expand = nn.Linear(width, 4 * width)
         self.response = GlobalResponseNorm(4 * width)
@@ -175,10 +187,7 @@ class Block(nn.Module):
         Returns:
             (B, W, p, p, C).
         """
-        kernel = self.depthwise.weight
-        dense = F.conv2d(patches.spread(x, positions), kernel, padding=3, groups=len(kernel))
-        # Added here, a bias has its gradient for far less than inside a convolution on CPUs.
-        mixed = patches.collect(dense, positions) + self.depthwise.bias
+        mixed = patches.collect(self.depthwise(patches.spread(x, positions)), positions)
         wide = self.response(F.gelu(self.expand(self.norm(mixed))))
         if wanted is not None:
             x, wide = take(x, wanted), take(wide, wanted)
@@ -211,16 +220,15 @@ class Stem(nn.Module):
 
     def __init__(self, channels: int, width: int, stride: int) -> None:
         super().__init__()
-        self.pixel = nn.Conv2d(channels, width, 3)
+        self.pixel = Convolution(channels, width, 3)
         self.pixel_norm = nn.LayerNorm(width, eps=EPSILON)
         self.depthwise = nn.Conv2d(width, width, stride, stride=stride, groups=width)
         self.norm = nn.LayerNorm(width, eps=EPSILON)
 
     def forward(self, pixels: Tensor, patches: Patches) -> Tensor:
         """(B, channels, height, width) -> tokens (B, V, 8, 8, width)."""
-        kernel = self.pixel.weight
-        x = F.conv2d(patches.windows(pixels.to(kernel.dtype), halo=1), kernel)
-        x = F.gelu(self.pixel_norm(x.permute(0, 2, 3, 1) + self.pixel.bias))
+        x = self.pixel(patches.windows(pixels, halo=1))
+        x = F.gelu(self.pixel_norm(x.permute(0, 2, 3, 1)))
         x = self.norm(self.depthwise(x.permute(0, 3, 1, 2)).permute(0, 2, 3, 1))
         return x.unflatten(0, patches.index.shape)
 

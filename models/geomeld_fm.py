@@ -297,7 +297,7 @@ class GeoMeldFM(nn.Module):
             values.append(torch.where(read, batch["values"][modality.id], 0))
             absent.append(~read)
         x = torch.cat([*values, *absent], dim=1)
-        return x.to(self.encoder.stem.pixel.weight.dtype)
+        return x.to(self.log_variance.dtype)
 
     def measured(self, batch: TileBatch) -> Tensor:
         """(B, patches) bool: whether any input has any value there."""
@@ -320,11 +320,11 @@ class GeoMeldFM(nn.Module):
 
     def image_vectors(self, pooled: Tensor) -> Tensor:
         """(B, width) features of tiles -> (B, contrast width) unit vectors beside captions."""
-        return F.normalize(self.image(pooled.to(self.image.weight.dtype)).float(), dim=-1)
+        return F.normalize(self.image(pooled.to(self.log_variance.dtype)).float(), dim=-1)
 
     def text_vectors(self, caption: Tensor) -> Tensor:
         """(B, caption width) embeddings -> (B, contrast width) unit vectors beside tiles."""
-        return F.normalize(self.text(caption.to(self.text.weight.dtype)).float(), dim=-1)
+        return F.normalize(self.text(caption.to(self.log_variance.dtype)).float(), dim=-1)
 
     @torch.no_grad()
     def follow(self, momentum: float) -> None:
