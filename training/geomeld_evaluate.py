@@ -248,7 +248,7 @@ def targets(train: Side, held: Side) -> dict[str, tuple[np.ndarray, np.ndarray]]
     found = {"dominant land cover": tuple(_dominant(side) for side in (train, held))}
     found["texture class"] = tuple(_texture(side) for side in (train, held))
     for name, elements in sorted(train.vectors.items()):
-        known = [e for e, v in sorted(elements.items()) if np.isfinite(v).sum() >= LEAST_TARGETED]
+        known = [element for element, values in sorted(elements.items()) if _asks(values)]
         spread = np.linspace(0, len(known) - 1, min(MOST_ELEMENTS, len(known))).round().astype(int)
         for element in (known[i] for i in spread):
             median = np.nanmedian(elements[element])
@@ -292,6 +292,12 @@ def _texture(side: Side) -> np.ndarray:
         known = texture_systems()["usda"].labels
         labels = np.array([known.get(code, "") for code in classes], "<U40")
     return labels
+
+
+def _asks(values: np.ndarray) -> bool:
+    """Have enough training tiles a value, and do values differ?"""
+    there = values[np.isfinite(values)]
+    return len(there) >= LEAST_TARGETED and bool(np.ptp(there) > 0)
 
 
 def _above(values: np.ndarray | None, count: int, median: float) -> np.ndarray:
