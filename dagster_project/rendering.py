@@ -14,7 +14,7 @@ import dagster as dg
 import numpy as np
 
 from adapters import pictures
-from adapters.modalities import modality
+from adapters.modalities import ModalitySpec, modality
 
 if TYPE_CHECKING:
     from fusion.tiles.tile import Tile
@@ -129,7 +129,7 @@ def _card(tile: "Tile", record: Mapping[str, Any] | None) -> str:
         pictures_.append(_inline(picture, spec.title).value)
         found, counts = np.unique(codes[present], return_counts=True)
         legend = f"{spec.title}: " + ", ".join(
-            f"{spec.codes[int(code)]} {count / present.sum():.0%}"
+            f"{_swatch(int(code), spec)} {spec.codes[int(code)]} {count / present.sum():.1%}"
             for code, count in sorted(zip(found, counts, strict=True), key=lambda pair: -pair[1])
         )
     lines = [f"**{tile.id}**, {tile.date}, {tile.origin}", " ".join(pictures_), legend]
@@ -137,6 +137,12 @@ def _card(tile: "Tile", record: Mapping[str, Any] | None) -> str:
         caption = record["caption"] or f"no caption: {record['refused']}"
         lines += [f"> {caption}", _evidence(record)]
     return "\n\n".join(line for line in lines if line)
+
+
+def _swatch(code: int, spec: ModalitySpec) -> str:
+    """A small square in the colour of a class."""
+    square = np.full((10, 10), code, np.uint8)
+    return _inline(pictures.class_map(square, square == code, spec.colours), "").value
 
 
 def _evidence(record: Mapping[str, Any]) -> str:

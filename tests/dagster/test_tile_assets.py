@@ -108,10 +108,11 @@ def test_metadata_show_pictures_captions_and_terms(
     assert tiles["redistribute"] is False
     assert "ESDAC" in tiles["terms"]
     assert "Copernicus" in tiles["terms"]
-    assert tiles["pictures"].count("data:image/png;base64,") == 6
+    assert tiles["pictures"].count("![red, green, blue](data:image/png;base64,") == 3
+    assert tiles["pictures"].count("![ESA WorldCover](data:image/png;base64,") == 3
     assert "ESA WorldCover" in tiles["pictures"]
     captions = about(made[0], captions_key("synthetic"))
-    assert captions["pictures"].count("data:image/png;base64,") == 6
+    assert captions["pictures"].count("![red, green, blue](data:image/png;base64,") == 3
     assert "| supported |" in captions["pictures"]
     held = TileSet(tile_module.captioned_tiles(made[0], "synthetic"))
     for caption in held.index["caption"].drop_nulls():
