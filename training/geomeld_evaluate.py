@@ -20,6 +20,7 @@ import torch
 
 from adapters.errors import TrainingError
 from adapters.modalities import modality
+from fusion.captions import vocabulary
 from fusion.sphere import nearest
 from fusion.texture import texture_class, texture_systems
 from fusion.tiles.store import TileSet
@@ -285,12 +286,19 @@ def dominant(cover: np.ndarray) -> str:
 
 
 def _texture(side: Side) -> np.ndarray:
+    """USDA class by the three fractions of one source and method."""
+    families: dict[tuple[str, str], dict[str, np.ndarray]] = {}
+    for name, values in side.vectors.get("soil", {}).items():
+        known = vocabulary.element("soil", name)
+        if known is not None and known[0] in ("sand", "silt", "clay"):
+            families.setdefault(vocabulary.family(name), {})[known[0]] = values
     labels = np.full(len(side.rows), "", "<U40")
-    soil = side.vectors.get("soil", {})
-    if all(name in soil for name in ("sand", "silt", "clay")):
-        classes = texture_class(soil["sand"], soil["silt"], soil["clay"], "usda")
-        known = texture_systems()["usda"].labels
-        labels = np.array([known.get(code, "") for code in classes], "<U40")
+    names = texture_systems()["usda"].labels
+    for parts in families.values():
+        if len(parts) == 3:
+            classes = texture_class(parts["sand"], parts["silt"], parts["clay"], "usda")
+            found = np.array([names.get(code, "") for code in classes], "<U40")
+            labels = np.where(labels == "", found, labels)
     return labels
 
 

@@ -406,3 +406,12 @@ def test_sides_that_know_each_other_not_are_taken(data: Path) -> None:
     assert train.cover.shape == (len(train.rows), 128, 128)
     assert train.vectors["soil"]["sand"] == pytest.approx(30.0)
     tiles.close()
+
+
+def test_a_texture_class_is_of_the_fractions_of_one_method() -> None:
+    fractions = {"sand": (92, 20), "silt": (5, 20), "clay": (3, 60)}
+    soil = {f"{name}__iso_11277": np.repeat(values, 6) for name, values in fractions.items()}
+    soil = {"sand__laser": np.full(12, 40.0), **{k: v.astype(float) for k, v in soil.items()}}
+    side = geomeld_evaluate.Side(np.arange(12), np.array(["a"] * 12), None, {"soil": soil})
+    labels, truth = geomeld_evaluate.targets(side, side)["texture class"]
+    assert labels.tolist() == ["sand"] * 6 + ["clay"] * 6 == truth.tolist()
