@@ -131,6 +131,7 @@ def _kill_when(
     return run
 
 
+@pytest.mark.long
 def test_killed_at_any_moment_it_ends_the_same(
     cases: dict, matrix: Path, recipes: dict[str, Path], tmp_path: Path
 ) -> None:
