@@ -33,6 +33,7 @@ from adapters.settings import Settings
 from fusion.tiles.build import Vector, build_tile
 from fusion.tiles.choose import Nearby, choose
 from fusion.tiles.places import Place
+from fusion.tiles.read import Files
 from fusion.tiles.sites import sites
 from fusion.tiles.store import TileSet, write
 from fusion.tiles.tile import Tile
@@ -93,7 +94,8 @@ def tiles(settings: Settings, group: str) -> Made | None:
     if not work.digests:
         raise work.nothing()
     try:
-        folder = write(work.makers(), base, inputs=work.inputs, about=work.about())
+        with Files() as files:
+            folder = write(work.makers(files), base, inputs=work.inputs, about=work.about())
     except FusionError as error:
         if len(work.refused) == len(places):
             raise work.nothing() from error
@@ -185,17 +187,18 @@ class _Work:
     def _vectors(self, place: Place) -> Mapping[str, Vector]:
         return self.features.vectors.get(place.sample_id or "", {})
 
-    def makers(self) -> dict[str, functools.partial]:
+    def makers(self, files: Files) -> dict[str, functools.partial]:
         """Place id -> what makes its tile, or notes why there is none."""
-        return {p.id: functools.partial(self._make, p) for p in self.places if p.id in self.digests}
+        made = [place for place in self.places if place.id in self.digests]
+        return {place.id: functools.partial(self._make, place, files) for place in made}
 
-    def _make(self, place: Place) -> Tile | None:
+    def _make(self, place: Place, files: Files) -> Tile | None:
         same = self.before.get(place.id) == self.digests[place.id]
         if self.last and same and place.id in self.rows:
             self.taken_over += 1
             return self.last.read(self.rows[place.id])
         try:
-            tile = build_tile(place, self.near(place), self._vectors(place))
+            tile = build_tile(place, self.near(place), self._vectors(place), files=files)
         except FusionError as error:
             self.refused[place.id] = str(error)
             with self.noted.open("a", encoding="utf-8") as file:

@@ -183,11 +183,11 @@ def test_interrupted_and_run_again_gives_the_same(
     shutil.rmtree(own.tiles)
     build, built = sets.build_tile, []
 
-    def interrupted(place: Place, *others: object) -> object:
+    def interrupted(place: Place, *others: object, **more: object) -> object:
         if len(built) == 2:
             raise KeyboardInterrupt
         built.append(place.id)
-        return build(place, *others)
+        return build(place, *others, **more)
 
     monkeypatch.setattr(sets, "build_tile", interrupted)
     with pytest.raises(KeyboardInterrupt):
