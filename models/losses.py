@@ -37,18 +37,20 @@ def gaussian(mean: Tensor, log_variance: Tensor, target: Tensor, observed: Tenso
 
 
 def tempered_cross_entropy(logits: Tensor, s: Tensor, code: Tensor) -> Tensor:
-    """exp(-s) CE + 1/2 s for one categorical column.
+    """exp(-s) CE + 1/2 s for each categorical column.
 
     Args:
-        logits: (B, codes).
-        s: (B,).
-        code: (B,) int64; -1 (missing) is scored as code 0, to be left out by the caller.
+        logits: (B, C, codes), -inf where a column has no such code.
+        s: (B, C).
+        code: (B, C) int64; -1 (missing) is scored as code 0, to be left out by the caller.
 
     Returns:
-        (B,).
+        (B, C).
     """
-    cross_entropy = F.cross_entropy(logits, code.clamp(min=0), reduction="none")
-    return torch.exp(-s) * cross_entropy + 0.5 * s
+    cross_entropy = F.cross_entropy(
+        logits.flatten(0, 1), code.clamp(min=0).flatten(), reduction="none"
+    )
+    return torch.exp(-s) * cross_entropy.view_as(s) + 0.5 * s
 
 
 def heteroscedastic(prediction: Prediction, batch: Batch) -> Terms:
@@ -72,15 +74,9 @@ def heteroscedastic(prediction: Prediction, batch: Batch) -> Terms:
             total.append((gaussian(mean, s, values, observed) * target).sum())
             count.append(target.sum())
         terms["numeric"] = (torch.stack(total).sum(), torch.stack(count).sum())
-    if prediction["logits"]:
-        codes, hidden = batch["codes"], batch["codes_hidden"]
-        target = hidden & (codes >= 0)  # (B, C)
-        loss = torch.stack(
-            [
-                tempered_cross_entropy(logits, prediction["log_temperature"][:, c], codes[:, c])
-                for c, logits in enumerate(prediction["logits"])
-            ],
-            dim=1,
-        )
+    codes = batch["codes"]
+    if codes.shape[1]:
+        target = batch["codes_hidden"] & (codes >= 0)  # (B, C)
+        loss = tempered_cross_entropy(prediction["logits"], prediction["log_temperature"], codes)
         terms["categorical"] = ((loss * target).sum(), target.sum())
     return terms

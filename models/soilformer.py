@@ -79,8 +79,8 @@ class Prediction(TypedDict):
     """(B, V, L) a bucket."""
     log_variance: list[Tensor]
     """(B, V) a bucket, shared by the elements of a vector."""
-    logits: list[Tensor]
-    """(B, codes of the column), one a categorical column."""
+    logits: Tensor
+    """(B, C, codes of the column that has most), -inf where a column has no such code."""
     log_temperature: Tensor
     """(B, C): s of the categorical loss."""
 
@@ -100,20 +100,25 @@ class GroupedLinear(nn.Module):
 
 
 class ColumnHeads(nn.Module):
-    """One linear head a categorical column, all rows in one table cut by column."""
+    """One linear head a categorical column: rows of one table, a row a code."""
 
     def __init__(self, categories: Sequence[int], hidden: int) -> None:
         super().__init__()
-        self.weight = nn.Parameter(torch.empty(sum(categories), hidden))
-        self.bias = nn.Parameter(torch.zeros(sum(categories)))
-        self.cuts = offsets(categories)
+        total = sum(categories)
+        self.weight = nn.Parameter(torch.empty(total, hidden))
+        self.bias = nn.Parameter(torch.zeros(total))
+        owner = torch.arange(len(categories)).repeat_interleave(torch.tensor(categories))
+        row = torch.full((len(categories), max(categories)), total)  # one behind the last: no code
+        for column, (start, stop) in enumerate(pairwise(offsets(categories))):
+            row[column, : stop - start] = torch.arange(start, stop)
+        self.register_buffer("owner", owner, persistent=False)  # (codes,) column of a code
+        self.register_buffer("row", row, persistent=False)  # (C, most codes) row of a code
 
-    def forward(self, x: Tensor) -> list[Tensor]:
-        """(B, C, H) -> one (B, codes) a column."""
-        return [
-            F.linear(x[:, column], self.weight[start:stop], self.bias[start:stop])
-            for column, (start, stop) in enumerate(pairwise(self.cuts))
-        ]
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, H) -> (B, C, most codes), -inf where a column has no such code."""
+        # All codes at once: a product for each of a hundred columns is mostly waiting.
+        logits = torch.einsum("bkh,kh->bk", x[:, self.owner], self.weight) + self.bias
+        return F.pad(logits, (0, 1), value=-torch.inf)[:, self.row]
 
 
 class Attention(nn.Module):
@@ -250,9 +255,9 @@ class SoilFormer(nn.Module):
         return {
             "mean": [d(part).float() for d, part in zip(self.decode, parts, strict=True)],
             "log_variance": [bounded(s, self.config.numeric_bound) for s in numeric_spread],
-            "logits": [z.float() for z in self.heads(categorical)]
+            "logits": self.heads(categorical).float()
             if self.config.categories
-            else [],
+            else categorical.new_zeros(len(categorical), 0, 0).float(),
             "log_temperature": bounded(categorical_spread, self.config.categorical_bound),
         }
 

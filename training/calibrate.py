@@ -113,9 +113,9 @@ def calibrate_intervals(model: nn.Module, matrix: Matrix, seed: int) -> Calibrat
                     scores[features[column]].append(score[:, v][target[:, v]])
                     places[features[column]].append(rows[part][target[:, v].any(-1)])
                     column += 1
-            for c, logits in enumerate(out["logits"]):
+            for c in range(out["logits"].shape[1]):
                 target = batch["codes_hidden"][:, c]
-                chance = torch.softmax(logits, -1)[target]
+                chance = torch.softmax(out["logits"][target, c], -1)
                 true = chance.gather(1, batch["codes"][target, c].unsqueeze(1)).squeeze(1)
                 code_scores.append(1 - true.numpy())
                 code_places.append(rows[part][target.numpy()])

@@ -122,9 +122,9 @@ def _model(
             if np.isfinite(factor):
                 inside[target, column] = within.sum(1) / seen.sum(1)
             column += 1
-    for c, logits in enumerate(out["logits"]):
+    for c in range(out["logits"].shape[1]):
         target = hidden[:, column + c]
-        guess = logits[target].argmax(-1).numpy()
+        guess = out["logits"][target, c].argmax(-1).numpy()
         errors[:, column + c] = baselines.score(schema, encoded, rows, target, column + c, guess)
     return errors, inside
 

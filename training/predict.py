@@ -70,7 +70,7 @@ class Predictor:
             "log_variance": [
                 torch.cat(part) for part in zip(*(o["log_variance"] for o in outs), strict=True)
             ],
-            "logits": [torch.cat(part) for part in zip(*(o["logits"] for o in outs), strict=True)],
+            "logits": torch.cat([o["logits"] for o in outs]),
             "log_temperature": torch.cat([o["log_temperature"] for o in outs]),
         }
 
@@ -169,13 +169,12 @@ class Predictor:
         self, out: Prediction, hidden: np.ndarray, ids: np.ndarray, level: float
     ) -> list[pl.DataFrame]:
         parts = []
-        for c, (feature, logits) in enumerate(
-            zip(self.schema.categorical, out["logits"], strict=True)
-        ):
+        for c, feature in enumerate(self.schema.categorical):
             chosen = hidden[:, len(self.schema.numeric) + c]
             if not chosen.any():
                 continue
-            chance = torch.softmax(logits[chosen], -1).double().numpy()
+            logits = out["logits"][chosen, c, : len(feature.codes)]
+            chance = torch.softmax(logits, -1).double().numpy()
             best = chance.argmax(1)
             kept = chance >= self.calibration.least_chance(level)
             kept[np.arange(len(best)), best] = True

@@ -16,6 +16,7 @@ import ctypes
 import io
 import json
 import math
+import os
 import signal
 import sys
 from pathlib import Path
@@ -185,6 +186,7 @@ def _train(recipe: Recipe, data: Path, run: Path, pipes) -> None:  # noqa: ANN00
             described = _described(recipe, dataset, seen, processes, metrics)
             checkpoints.save(engine, run, seen, described, recipe.keep)
     if rank == 0:
+        torch.set_num_threads(len(os.sched_getaffinity(0)))  # the other processes wait
         _export(recipe, dataset, run)
     dist.barrier()
 

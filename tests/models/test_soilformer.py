@@ -3,9 +3,10 @@ import math
 
 import pytest
 import torch
+from torch import nn
 
 from models.losses import gaussian, heteroscedastic, tempered_cross_entropy
-from models.soilformer import Batch, SoilFormer, SoilFormerConfig
+from models.soilformer import Batch, ColumnHeads, SoilFormer, SoilFormerConfig
 
 CONFIG = SoilFormerConfig(
     numeric_widths=(1, 1, 1, 3),
@@ -56,9 +57,28 @@ def test_gaussian_loss_by_hand() -> None:
 
 
 def test_categorical_loss_by_hand() -> None:
-    logits = torch.log(torch.tensor([[0.25, 0.75]]))
-    loss = tempered_cross_entropy(logits, torch.tensor([math.log(2.0)]), torch.tensor([0]))
-    assert loss.item() == pytest.approx(0.5 * math.log(4.0) + 0.5 * math.log(2.0))
+    # Two columns, the second with one code more.
+    logits = torch.log(torch.tensor([[[0.25, 0.75, 0.0], [0.5, 0.3, 0.2]]]))
+    s, code = torch.tensor([[math.log(2.0), 0.0]]), torch.tensor([[0, 2]])
+    loss = tempered_cross_entropy(logits, s, code)
+    expected = [0.5 * math.log(4.0) + 0.5 * math.log(2.0), math.log(5.0)]
+    assert loss[0].tolist() == pytest.approx(expected)
+
+
+def test_each_code_has_a_row_of_its_own_in_the_heads() -> None:
+    heads = ColumnHeads((2, 3), 4)
+    nn.init.normal_(heads.weight)
+    nn.init.normal_(heads.bias)
+    x = torch.randn(5, 2, 4)
+    logits = heads(x)
+    first = x[:, 0] @ heads.weight[:2].T + heads.bias[:2]
+    second = x[:, 1] @ heads.weight[2:].T + heads.bias[2:]
+    torch.testing.assert_close(logits[:, 0, :2], first)
+    torch.testing.assert_close(logits[:, 1], second)
+    assert torch.isinf(logits[:, 0, 2]).all()
+    # A code that a column has not costs nothing and moves nothing.
+    tempered_cross_entropy(logits, torch.zeros(5, 2), torch.ones(5, 2).long()).sum().backward()
+    assert torch.isfinite(heads.weight.grad).all()
 
 
 def test_only_hidden_observed_entries_count() -> None:
@@ -135,9 +155,9 @@ def test_numeric_only_and_categorical_only() -> None:
     batch = a_batch()
     only_numbers = batch | {"codes": batch["codes"][:, :0]}
     only_numbers["codes_hidden"] = batch["codes_hidden"][:, :0]
-    assert a_model(categories=())(only_numbers)["logits"] == []
+    assert a_model(categories=())(only_numbers)["logits"].shape[1] == 0
     only_codes = batch | {"values": [], "observed": [], "hidden": []}
-    assert len(a_model(numeric_widths=())(only_codes)["logits"]) == 2
+    assert a_model(numeric_widths=())(only_codes)["logits"].shape[1] == 2
 
 
 def test_columns_out_of_order_are_refused() -> None:
