@@ -16,7 +16,6 @@ import numpy as np
 import polars as pl
 import torch
 from pydantic import BaseModel, ConfigDict
-from scipy.stats import skew
 
 from adapters.errors import TrainingError
 from models.soilformer import Batch
@@ -306,7 +305,7 @@ def _schema(frame: pl.DataFrame, dictionary: dict, training: np.ndarray, minimum
 def _numeric(feature: dict, values: np.ndarray) -> NumericFeature | None:
     """Statistics of one feature; None where it does not vary."""
     known = values[np.isfinite(values)]
-    heavy = known.min() >= 0 and known.max() > known.min() and skew(known) > HEAVY_TAIL
+    heavy = known.min() >= 0 and known.max() > known.min() and pl.Series(known).skew() > HEAVY_TAIL
     scale = float(np.median(known[known > 0])) if heavy else 1.0
     transformed = np.log1p(values / scale) if heavy else values
     counts = np.isfinite(transformed).sum(0)

@@ -76,12 +76,14 @@ def environment(job: JobSpec) -> dict[str, str]:
     """Variables to add for a job on this machine.
 
     Cores are shared out among processes; the interpreter's bin folder comes first on PATH
-    (DeepSpeed looks for ninja there); without an NVIDIA driver DeepSpeed is told so.
+    (DeepSpeed looks for ninja there); without an NVIDIA driver DeepSpeed is told so. No recipe
+    compiles its model, and DeepSpeed's import would load the compiler for seconds.
     """
     cores = len(os.sched_getaffinity(0))
     added = {
         "OMP_NUM_THREADS": str(max(1, cores // job.ranks)),
         "PATH": process_environment()["PATH"],
+        "TORCHDYNAMO_DISABLE": "1",
     }
     if shutil.which("nvidia-smi") is None:
         added["DS_ACCELERATOR"] = "cpu"
