@@ -26,9 +26,11 @@ from dagster._core.definitions.data_version import (
     INPUT_DATA_VERSION_TAG_PREFIX,
     extract_data_version_from_entry,
 )
+from dagster._core.storage.dagster_run import IN_PROGRESS_RUN_STATUSES
 from dagster._core.storage.event_log.base import AssetRecord
 
 SENSOR_INTERVAL_S = 30
+_UNDER_WAY = [*IN_PROGRESS_RUN_STATUSES, dg.DagsterRunStatus.QUEUED]
 
 
 @dataclass(frozen=True)
@@ -146,6 +148,8 @@ class OnNewData(dg.AutomationCondition):
         now would be made twice.
         """
         queryer = context.asset_graph_view.get_inner_queryer_for_back_compat()
+        # Asked once, since asking for each asset takes seconds on the whole graph.
+        idle = not queryer.instance.get_runs_count(dg.RunsFilter(statuses=_UNDER_WAY))
         asked = {k for k, found in context.request_subsets_by_key.items() if not found.is_empty}
 
         @functools.cache
@@ -156,7 +160,7 @@ class OnNewData(dg.AutomationCondition):
             )
 
         def under_way(key: dg.AssetKey) -> bool:
-            return not queryer.get_in_progress_asset_subset(asset_key=key).is_empty
+            return not idle and not queryer.get_in_progress_asset_subset(asset_key=key).is_empty
 
         return not under_way(context.key) and not any(
             under_way(dep) or (dep not in asked and changing(dep)) for dep in deps

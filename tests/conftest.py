@@ -70,7 +70,11 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple["Settings", "Outcom
     from dagster_project.run import run
 
     root = tmp_path_factory.mktemp("whole")
-    settings = Settings(data_root=root / "data", truth_root=root / "truth", twin_size="tiny")
+    # Sources in this one process: the other core has tests of its own, and several processes have
+    # theirs in tests/dagster/test_making.py.
+    settings = Settings(
+        data_root=root / "data", truth_root=root / "truth", twin_size="tiny", processes=1
+    )
     return settings, run(settings)
 
 

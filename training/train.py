@@ -19,6 +19,7 @@ import math
 import os
 import signal
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -186,8 +187,8 @@ def _train(recipe: Recipe, data: Path, run: Path, pipes) -> None:  # noqa: ANN00
             described = _described(recipe, dataset, seen, processes, metrics)
             checkpoints.save(engine, run, seen, described, recipe.keep)
     if rank == 0:
-        torch.set_num_threads(len(os.sched_getaffinity(0)))  # the other processes wait
-        _export(recipe, dataset, run)
+        with _all_cores():  # the other processes wait
+            _export(recipe, dataset, run)
     dist.barrier()
 
 
@@ -397,6 +398,17 @@ def _described(recipe: Recipe, dataset: Dataset, seen: int, processes: int, metr
         "seeds": {"seed": recipe.seed, "mask_seed": recipe.mask_seed},
         "metrics": metrics,
     }
+
+
+@contextlib.contextmanager
+def _all_cores() -> Iterator[None]:
+    """Compute in as many threads as this machine has cores."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(len(os.sched_getaffinity(0)))
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def _export(recipe: Recipe, dataset: Dataset, run: Path) -> None:
