@@ -32,11 +32,7 @@ FEW = (
 
 def settings_in(root: Path) -> Settings:
     return Settings(
-        data_root=root / "data",
-        truth_root=root / "truth",
-        twin_size="tiny",
-        twin=False,
-        processes=1,  # several have tests of their own in test_making.py
+        data_root=root / "data", truth_root=root / "truth", twin_size="tiny", twin=False
     )
 
 
@@ -93,7 +89,6 @@ def kill_when(settings: Settings, place: str) -> int:
         SOILMELD_DATA_ROOT=str(settings.data_root),
         SOILMELD_TRUTH_ROOT=str(settings.truth_root),
         SOILMELD_TWIN="false",
-        SOILMELD_PROCESSES=str(settings.processes),
     )
     with subprocess.Popen(
         [sys.executable, "-m", "dagster_project.run"],
