@@ -188,7 +188,7 @@ def layers_asset(spec: SourceSpec) -> dg.AssetsDefinition:
         code_version=code_version(*_CODE),
     )
     def layers(settings: dg.ResourceParam[Settings]) -> dg.MaterializeResult:
-        from fusion.profiles import write_standard_layers
+        from fusion.standard_layers import write_standard_layers
 
         with refusal():
             path = write_standard_layers(settings, spec.id)

@@ -13,7 +13,7 @@ from adapters.store import Store
 from expectations.gate import commit_if_valid
 from fusion.build import matrix
 from fusion.inputs import sources
-from fusion.profiles import write_standard_layers
+from fusion.standard_layers import write_standard_layers
 
 
 @pytest.fixture(scope="module")
