@@ -1,1 +1,1 @@
-"""Photographs of soil profiles with described horizons: labels, and versioned sets to learn from."""
+"""Photographs of soil profiles with described horizons: labels, and versioned sets of them."""
