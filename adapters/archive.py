@@ -526,12 +526,13 @@ def _version_id(files: dict[str, str], origin: str, group: str) -> str:
     return hashlib.sha256(content.encode()).hexdigest()[:20]
 
 
-def _object(sha256: str, settings: Settings) -> Path:
+def object_path(sha256: str, settings: Settings) -> Path:
+    """Where the archive keeps, or would keep, the bytes of this sha256."""
     return settings.archive / "objects" / sha256[:2] / sha256
 
 
 def _store(path: Path, sha256: str, settings: Settings) -> None:
-    target = _object(sha256, settings)
+    target = object_path(sha256, settings)
     if target.is_file():
         return
     part = settings.scratch / f"object.{uuid.uuid4().hex}"
@@ -566,7 +567,7 @@ def load(source: str, version: str, settings: Settings) -> RawVersion:
             remedy="put the native files into the inbox and run again",
         ) from error
     files = tuple(
-        RawFile(f["name"], _object(f["sha256"], settings), f["sha256"], f["size"])
+        RawFile(f["name"], object_path(f["sha256"], settings), f["sha256"], f["size"])
         for f in lock["files"]
     )
     return RawVersion(

@@ -140,6 +140,11 @@ class Settings(BaseModel):
         return self.data_root / "captions"
 
     @property
+    def profiles(self) -> Path:
+        """Sets of photographed soil profiles: `<profiles>/<origin group>/<version>/`."""
+        return self.data_root / "profiles"
+
+    @property
     def runs(self) -> Path:
         """Training runs: `<runs>/<recipe>/<run id>/`."""
         return self.data_root / "runs"

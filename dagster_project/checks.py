@@ -13,7 +13,7 @@ from dagster_project import rendering
 
 if TYPE_CHECKING:
     from expectations.engine import Report
-    from fusion.tiles.examine import Finding
+    from fusion.findings import Finding
 
 BLOCKING, ADVISORY = "blocking_expectations", "advisory_expectations"
 BASELINES = "better_than_feature_mean"

@@ -83,7 +83,7 @@ def a_set(folder: Path, *, profiles: int = PROFILES, seed: int = 0) -> Path:
         schema_overrides={"horizons": horizon, "site.slope": pl.Float64},
         infer_schema_length=None,
     )
-    return write(index, pictures.__getitem__, folder, ABOUT)
+    return write(index, pictures, folder, ABOUT)
 
 
 def _row(

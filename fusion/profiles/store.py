@@ -18,7 +18,7 @@ being opened or a photograph being decoded.
 import hashlib
 import json
 import shutil
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -28,9 +28,9 @@ import polars as pl
 from filelock import FileLock
 from numpy.lib.format import open_memmap
 
-from adapters.atomic import write_text
 from adapters.errors import FusionError
 from fusion.profiles.statistics import statistics
+from fusion.splits import ASIDE
 
 HEIGHT, WIDTH = 256, 128
 """Pixels of a picture: 100 cm of depth, so 0.39 cm a row, a fifth of the narrowest tolerance
@@ -67,35 +67,27 @@ INDEX = {
 }
 """Columns of the index beside `site.<name>` (Float64 or String) and `horizons`."""
 SPLITS = ("train", "validation", "calibration", "test")
-ASIDE = "guard"
-"""Split of photographs that are too near to another split to be in any."""
 _ARRAYS = {
     "photographs.npy": ((HEIGHT, WIDTH, 3), np.dtype(np.uint8)),
     "soil.npy": ((HEIGHT, WIDTH), np.dtype(bool)),
 }
-_INDEX_FILE, _SAYS, _PROGRESS = "index.parquet", "dictionary.json", "progress"
-_NOTED = 64
-"""Pictures between notes of how far writing is."""
+_INDEX_FILE, _SAYS = "index.parquet", "dictionary.json"
 
 
 def write(
     index: pl.DataFrame,
-    picture: Callable[[int], tuple[np.ndarray, np.ndarray]],
+    pictures: Iterable[tuple[np.ndarray, np.ndarray]],
     folder: Path,
     about: Mapping[str, Any],
-    *,
-    inputs: str = "",
 ) -> Path:
     """Write a version of a set; the same content gives the same bytes and the same version.
 
     Args:
         index: One row a photograph, as `INDEX` says, with `site.<name>` columns and `horizons`.
-        picture: Row of the index -> its picture (HEIGHT, WIDTH, 3) uint8 and where it is soil
-            (HEIGHT, WIDTH) bool.
+        pictures: Of each row its picture (HEIGHT, WIDTH, 3) uint8 and where it is soil
+            (HEIGHT, WIDTH) bool, in the order of the index.
         folder: Of all versions.
         about: What `dictionary.json` says besides what is counted here: group, origin, terms.
-        inputs: Digest of all that the pictures are made from: what an interrupted call has written
-            is taken over only where it is the same, and nothing where it is empty.
 
     Returns:
         Folder of the version.
@@ -107,11 +99,11 @@ def write(
     folder.mkdir(parents=True, exist_ok=True)
     with FileLock(folder / ".lock"):
         staging = folder / ".writing"
-        begun = _begun(staging, inputs)
+        if staging.exists():
+            shutil.rmtree(staging)
+        staging.mkdir()
         index.write_parquet(staging / _INDEX_FILE, compression="zstd", statistics=False)
-        arrays = _write_pictures(index["photograph"], picture, staging, begun)
-        (staging / _PROGRESS).unlink()
-        checksums = {name: _sha256(staging / name) for name in (_INDEX_FILE, *_ARRAYS)}
+        arrays = _write_pictures(index["photograph"], pictures, staging)
         described = {
             **about,
             "format": FORMAT,
@@ -122,7 +114,7 @@ def write(
             "depth_cm": DEPTH_CM,
             "splits": _counts(index),
             "statistics": statistics(index, *arrays),
-            "checksums": checksums,
+            "checksums": {name: _sha256(staging / name) for name in (_INDEX_FILE, *_ARRAYS)},
         }
         content = (json.dumps(described, indent=1, ensure_ascii=False) + "\n").encode()
         (staging / _SAYS).write_bytes(content)
@@ -174,58 +166,29 @@ def _sound(index: pl.DataFrame, folder: Path) -> pl.DataFrame:
             samples=[f"{split}: {n}" for split, n in index["split"].value_counts().iter_rows()],
             remedy="more profiles farther apart are needed, or a smaller guard",
         )
-    return index.select(wanted)
-
-
-def _begun(staging: Path, inputs: str) -> int:
-    """Pictures that an interrupted call of the same inputs has written; else an empty place."""
-    noted = staging / _PROGRESS
-    if inputs and noted.is_file():
-        known, rows = noted.read_text(encoding="utf-8").split()
-        if known == inputs:
-            return int(rows)
-    if staging.exists():
-        shutil.rmtree(staging)
-    staging.mkdir()
-    write_text(noted, f"{inputs or '-'} 0")
-    return 0
+    return index.select(*wanted)
 
 
 def _write_pictures(
-    names: pl.Series,
-    picture: Callable[[int], tuple[np.ndarray, np.ndarray]],
-    staging: Path,
-    begun: int,
+    names: pl.Series, pictures: Iterable[tuple[np.ndarray, np.ndarray]], staging: Path
 ) -> list[np.ndarray]:
-    arrays = []
-    for name, (shape, kind) in _ARRAYS.items():
-        path, whole = staging / name, (len(names), *shape)
-        arrays.append(
-            np.load(path, mmap_mode="r+")
-            if begun
-            else open_memmap(path, mode="w+", dtype=kind, shape=whole)
-        )
-    inputs = (staging / _PROGRESS).read_text(encoding="utf-8").split()[0]
-    for row in range(begun, len(names)):
-        for array, part in zip(arrays, picture(row), strict=True):
+    arrays = [
+        open_memmap(staging / name, mode="w+", dtype=kind, shape=(len(names), *shape))
+        for name, (shape, kind) in _ARRAYS.items()
+    ]
+    for row, (name, parts) in enumerate(zip(names, pictures, strict=True)):
+        for array, part in zip(arrays, parts, strict=True):
             if part.shape != array.shape[1:] or part.dtype != array.dtype:
                 raise FusionError(
                     "a picture has not the form of a set",
-                    where=f"photograph {names[row]}",
+                    where=f"photograph {name}",
                     samples=[f"{part.dtype} {part.shape}, not {array.dtype} {array.shape[1:]}"],
                     remedy="make it with `fusion.profiles.pictures.picture`",
                 )
             array[row] = part
-        if (row + 1) % _NOTED == 0:
-            _flush(arrays)
-            write_text(staging / _PROGRESS, f"{inputs} {row + 1}")
-    _flush(arrays)
-    return arrays
-
-
-def _flush(arrays: Iterable[np.memmap]) -> None:
     for array in arrays:
         array.flush()
+    return arrays
 
 
 def _counts(index: pl.DataFrame) -> dict[str, dict[str, int]]:

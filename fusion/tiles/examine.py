@@ -6,31 +6,16 @@ Never here: what tiles are made from: nothing that made the set is asked.
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 import numpy as np
 
 from adapters.errors import FusionError
 from adapters.modalities import modality
+from fusion.findings import Finding
 from fusion.sphere import near_pairs
 from fusion.tiles.store import TileSet
 
 _SHOWN = 20
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One question and its answer.
-
-    Attributes:
-        name: Of the question.
-        problems: What is wrong; nothing where all is right.
-        observed: What was looked at, in words.
-    """
-
-    name: str
-    problems: tuple[str, ...]
-    observed: str
 
 
 def examine(tiles: TileSet) -> list[Finding]:

@@ -17,7 +17,7 @@ import polars as pl
 from adapters.errors import FusionError
 from adapters.modalities import ROI_M
 from fusion.sphere import nearest
-from fusion.splits import sides_of_blocks
+from fusion.splits import ASIDE, set_aside, sides_of_blocks
 
 RESOLUTION = 3
 GUARD_M = 10_000.0
@@ -71,19 +71,13 @@ def tile_splits(
     block = pl.Series("block", [cell(y, x) for x, y in zip(longitude, latitude, strict=True)])
     sides = sides_of_blocks(block.value_counts().sort("block"))
     split = block.replace_strict(sides, return_dtype=pl.String).to_numpy().astype("<U10")
-
-    def near(rows: np.ndarray, lon: np.ndarray, lat: np.ndarray) -> np.ndarray:
-        return rows[nearest(longitude[rows], latitude[rows], lon, lat, guard_m)[0] >= 0]
-
-    split[near(np.arange(len(split)), avoided[:, 0], avoided[:, 1])] = "guard"
+    split[nearest(longitude, latitude, avoided[:, 0], avoided[:, 1], guard_m)[0] >= 0] = ASIDE
     # The larger side gives way, so that evaluation keeps its few tiles.
-    for side, others in (("validation", ("test",)), ("train", ("validation", "test"))):
-        kept = np.flatnonzero(np.isin(split, others))
-        split[near(np.flatnonzero(split == side), longitude[kept], latitude[kept])] = "guard"
+    split = set_aside(split, longitude, latitude, guard_m, ("test", "validation", "train"))
     if not (split == "train").any():
         raise FusionError(
             "no tile is left to train on",
-            samples=[f"{name}: {(split == name).sum()}" for name in (*SPLITS, "guard")],
+            samples=[f"{name}: {(split == name).sum()}" for name in (*SPLITS, ASIDE)],
             remedy="more tiles farther apart are needed, or a smaller guard",
         )
     return pl.DataFrame({"block": block, "split": split})
