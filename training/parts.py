@@ -9,21 +9,32 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
+import torch
 from torch import Tensor, nn
 
 from adapters.errors import TrainingError
 from models.geomeld_fm import GeoMeldConfig, GeoMeldFM, Modality, TileBatch, TilePrediction
 from models.geomeld_losses import geomeld, reconstruction
 from models.losses import Terms, heteroscedastic
+from models.profile_losses import profile
 from models.soilformer import SoilFormer, SoilFormerConfig
+from models.soilnet import ProfileClass, SoilNet, SoilNetConfig
+from models.soilnet_parts import BackboneConfig, PatchCNNConfig
 from training.calibrate import calibrate_intervals
 from training.data import Schema, load
+from training.profile_schema import ProfileSchema
 from training.recipe import (
     GeoMeldLoss,
     GeoMeldModel,
     HeteroscedasticLoss,
+    PatchCNNEncoder,
+    ProfileLoss,
+    ProfilesDataset,
+    ResNetEncoder,
     SoilFormerModel,
+    SoilNetModel,
     TilesDataset,
+    TransformersEncoder,
 )
 from training.tile_schema import TileSchema
 
@@ -53,6 +64,13 @@ class Dataset(Protocol):
 def tiles(folder: Path, part: TilesDataset) -> Dataset:
     """A tile set; what reads tiles is not loaded for a matrix."""
     from training.tiles import load
+
+    return load(folder, part)
+
+
+def profiles(folder: Path, part: ProfilesDataset) -> Dataset:
+    """A profile set; what reads it is not loaded for others."""
+    from training.profiles import load
 
     return load(folder, part)
 
@@ -102,19 +120,70 @@ def geomeld_fm(part: GeoMeldModel, schema: TileSchema) -> nn.Module:
     )
 
 
+def soilnet(part: SoilNetModel, schema: ProfileSchema) -> nn.Module:
+    """SoilNet of the recipe's size with the codes and labels of the data.
+
+    Raises:
+        TrainingError: Transformers has no such backbone.
+    """
+    config = SoilNetConfig(
+        encoder=_encoder(part.encoder),
+        horizons=schema.horizons,
+        site_numbers=len(schema.numbers),
+        site_codes=tuple(len(column.codes) for column in schema.codes),
+        classes=tuple(ProfileClass(c.name, len(c.codes), c.ordinal) for c in schema.classes),
+        labels=len(schema.labels),
+        embedding=schema.embedding,
+        **part.model_dump(exclude={"name", "encoder"}),
+    )
+    try:
+        return SoilNet(config)
+    except ValueError as error:
+        raise TrainingError(
+            f"the recipe's model cannot be made: {error}",
+            remedy="correct model.encoder of the recipe; a folder of weights must stay where it is",
+        ) from error
+
+
+def _encoder(
+    part: PatchCNNEncoder | ResNetEncoder | TransformersEncoder,
+) -> PatchCNNConfig | BackboneConfig:
+    if isinstance(part, PatchCNNEncoder):
+        return PatchCNNConfig(part.patch, part.widths, part.pools)
+    if isinstance(part, TransformersEncoder):
+        return BackboneConfig(part.configuration, part.folder, part.stage)
+    described = {"embedding_size": part.stem, "hidden_sizes": [*part.widths]}
+    described |= {"depths": [*part.depths], "layer_type": part.layer}
+    return BackboneConfig({"model_type": "resnet", **described}, None, None)
+
+
 def teach(model: GeoMeldFM, part: GeoMeldModel, done: float) -> None:
     """Let the teacher follow, the slower the more of the run is done."""
     model.follow(part.teacher_momentum + (1 - part.teacher_momentum) * done)
 
 
-def heteroscedastic_loss(_: HeteroscedasticLoss) -> Callable[..., Terms]:
-    """The loss; the recipe has nothing to say of it."""
+def heteroscedastic_loss(_: HeteroscedasticLoss, __: Schema) -> Callable[..., Terms]:
+    """The loss; neither the recipe nor the data have anything to say of it."""
     return heteroscedastic
 
 
-def geomeld_loss(part: GeoMeldLoss) -> Callable[..., Terms]:
+def geomeld_loss(part: GeoMeldLoss, _: TileSchema) -> Callable[..., Terms]:
     """The loss with the recipe's weights."""
     return partial(geomeld, **part.model_dump(exclude={"name"}))
+
+
+def profile_loss(part: ProfileLoss, schema: ProfileSchema) -> Callable[..., Terms]:
+    """The loss with the recipe's weights, and the tree of the data's labels."""
+    from fusion.profiles.taxonomy import taxonomy
+
+    levels = taxonomy(schema.labels).levels() if part.labels == "hierarchical" else ()
+    return partial(
+        profile,
+        label_loss=part.labels,
+        ordinal=[c.name for c in schema.classes if c.ordinal],
+        levels=[torch.from_numpy(level) for level in levels],
+        weights=part.model_dump(exclude={"name", "labels"}),
+    )
 
 
 def watch_geomeld(
@@ -134,17 +203,26 @@ def watch_geomeld(
     return notes, features
 
 
-DATASETS: dict[str, Callable[..., Dataset]] = {"matrix": load, "tiles": tiles}
+DATASETS: dict[str, Callable[..., Dataset]] = {
+    "matrix": load,
+    "tiles": tiles,
+    "profiles": profiles,
+}
 """(folder, dataset part) -> dataset."""
-MODELS: dict[str, Callable[..., nn.Module]] = {"soilformer": soilformer, "geomeld_fm": geomeld_fm}
+MODELS: dict[str, Callable[..., nn.Module]] = {
+    "soilformer": soilformer,
+    "geomeld_fm": geomeld_fm,
+    "soilnet": soilnet,
+}
 """(model part, schema) -> module that maps a batch to a prediction."""
 AFTER_STEP: dict[str, Callable[..., None]] = {"geomeld_fm": teach}
 """(model, model part, share of the run done): what a model does after a step of the optimiser."""
 LOSSES: dict[str, Callable[..., Callable[..., Terms]]] = {
     "heteroscedastic": heteroscedastic_loss,
     "geomeld": geomeld_loss,
+    "profile": profile_loss,
 }
-"""loss part -> (prediction, batch) -> {term: (sum, count)}."""
+"""(loss part, schema) -> (prediction, batch) -> {term: (sum, count)}."""
 WATCHES: dict[str, Callable[..., tuple[Terms, dict[str, Tensor]]]] = {"geomeld": watch_geomeld}
 """(loss part, prediction, batch) -> what is reported besides the loss: sums and counts by name,
 and (rows, width) features by name, whose spread is measured and may be limited."""

@@ -9,10 +9,10 @@ in `training/parts.py`.
 
 import hashlib
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from adapters.errors import TrainingError
 
@@ -56,6 +56,35 @@ class TilesDataset(_Part):
     )
 
 
+class Forcing(_Part):
+    """How often truth stands in for predictions while a model is trained (teacher forcing).
+
+    The chance goes from `first` to `last` linearly over the first passes, for depths and for
+    properties alike, which are drawn apart. It is a function of the number of a draw.
+    """
+
+    first: float = Field(1.0, ge=0, le=1)
+    last: float = Field(0.2, ge=0, le=1)
+    passes: float = Field(5.0, ge=0, description="Over the training split.")
+
+
+class ProfilesDataset(_Part):
+    """A set of photographed soil profiles."""
+
+    name: Literal["profiles"] = "profiles"
+    horizons: int = Field(8, ge=2, description="The most that a profile can have.")
+    least_seen: int = Field(
+        2, ge=1, description="Profiles' horizons of a symbol, in the training split, for a label."
+    )
+    flip: float = Field(0.5, ge=0, le=1, description="Chance of left and right being exchanged.")
+    light: float = Field(0.0, ge=0, lt=1, description="Largest change of brightness, as a share.")
+    white: float = Field(0.0, ge=0, lt=1, description="Largest change of a channel, as a share.")
+    site_drop: float = Field(
+        0.0, ge=0, le=1, description="Chance of all but place and date to be withheld."
+    )
+    forcing: Forcing = Forcing()
+
+
 class SoilFormerModel(_Part):
     """Size of a `models.soilformer.SoilFormer`; its columns come from the data."""
 
@@ -93,6 +122,79 @@ class GeoMeldModel(_Part):
     )
 
 
+class PatchCNNEncoder(_Part):
+    """A plain convolutional encoder: a stage a width."""
+
+    name: Literal["patch_cnn"] = "patch_cnn"
+    patch: int = Field(4, ge=1, description="Edge in pixels of what is read at once.")
+    widths: tuple[int, ...] = Field((32, 64, 128, 256, 512), min_length=1)
+    pools: tuple[tuple[int, int], ...] = Field(
+        description="Rows and columns that become one after each stage."
+    )
+
+    @model_validator(mode="after")
+    def _as_many(self) -> "PatchCNNEncoder":
+        if len(self.pools) != len(self.widths):
+            raise ValueError("pools and widths must be as many")
+        return self
+
+
+class ResNetEncoder(_Part):
+    """A new ResNet, with as many stages as it has depths."""
+
+    name: Literal["resnet"] = "resnet"
+    layer: Literal["basic", "bottleneck"] = "basic"
+    stem: int = Field(64, ge=1, description="Channels before the first stage.")
+    widths: tuple[int, ...] = Field((64, 128, 256, 512), min_length=1)
+    depths: tuple[int, ...] = Field((2, 2, 2, 2), min_length=1, description="ResNet-18.")
+
+
+class TransformersEncoder(_Part):
+    """Any backbone of the library transformers; nothing is downloaded."""
+
+    name: Literal["transformers"] = "transformers"
+    configuration: dict[str, Any] | None = Field(
+        None, description="Of a new one: `model_type` and what its configuration takes."
+    )
+    folder: Path | None = Field(
+        None, description="Local folder of config.json and weights to start from."
+    )
+    stage: str | None = Field(None, description="Whose features are read; by default the last's.")
+
+    @model_validator(mode="after")
+    def _one_of_two(self) -> "TransformersEncoder":
+        if (self.configuration is None) == (self.folder is None):
+            raise ValueError("give either a configuration or a folder")
+        return self
+
+
+class SoilNetModel(_Part):
+    """A `models.soilnet.SoilNet`; codes, labels and sizes of pictures come from the data."""
+
+    name: Literal["soilnet"] = "soilnet"
+    encoder: Annotated[
+        PatchCNNEncoder | ResNetEncoder | TransformersEncoder, Field(discriminator="name")
+    ]
+    inputs: tuple[Literal["picture", "site"], ...] = Field(("picture", "site"), min_length=1)
+    tasks: tuple[Literal["depths", "properties", "symbols"], ...] = Field(
+        ("depths", "properties", "symbols"),
+        min_length=1,
+        description="In place of one that is left out the truth is read, wherever there is one.",
+    )
+    segments: Literal["soft_mask", "crop"] = "soft_mask"
+    crop_height: int = Field(64, ge=8)
+    depth_head: Literal["lstm", "cross_attention"] = "cross_attention"
+    symbol_head: Literal["logits", "embedding"] = "logits"
+    site_width: int = Field(256, ge=1)
+    depth_width: int = Field(256, ge=1)
+    segment_width: int = Field(512, ge=1)
+    property_width: int = Field(1024, ge=1)
+    told_width: int = Field(64, ge=1, description="Of the properties, as symbols are told them.")
+    symbol_width: int = Field(256, ge=1)
+    attention_heads: int = Field(8, ge=1)
+    dropout: float = Field(0.2, ge=0, lt=1)
+
+
 class HeteroscedasticLoss(_Part):
     """Masked reconstruction weighted by the predicted uncertainty."""
 
@@ -108,6 +210,18 @@ class GeoMeldLoss(_Part):
     )
     jepa_weight: float = Field(1.0, gt=0)
     contrast_weight: float = Field(1.0, gt=0)
+
+
+class ProfileLoss(_Part):
+    """Depths, stops, properties and symbols of horizons; weights of the terms."""
+
+    name: Literal["profile"] = "profile"
+    labels: Literal["cross_entropy", "embedding", "hierarchical"] = "cross_entropy"
+    depth: float = Field(10.0, gt=0)
+    stop: float = Field(1.0, gt=0)
+    stones: float = Field(0.1, gt=0)
+    classes: float = Field(1.0, gt=0, description="Of each class.")
+    symbol: float = Field(10.0, gt=0)
 
 
 class Limits(_Part):
@@ -147,9 +261,9 @@ class Recipe(_Part):
 
     name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
     description: str
-    dataset: Annotated[MatrixDataset | TilesDataset, Field(discriminator="name")]
-    model: Annotated[SoilFormerModel | GeoMeldModel, Field(discriminator="name")]
-    loss: Annotated[HeteroscedasticLoss | GeoMeldLoss, Field(discriminator="name")]
+    dataset: Annotated[MatrixDataset | TilesDataset | ProfilesDataset, Field(discriminator="name")]
+    model: Annotated[SoilFormerModel | GeoMeldModel | SoilNetModel, Field(discriminator="name")]
+    loss: Annotated[HeteroscedasticLoss | GeoMeldLoss | ProfileLoss, Field(discriminator="name")]
     optimiser: Optimiser
     deepspeed: DeepSpeed
     epochs: float = Field(gt=0, description="Passes over the training split.")
@@ -161,6 +275,16 @@ class Recipe(_Part):
     limits: Limits | None = Field(None, description="When a model's features count as collapsed.")
     seed: int = Field(ge=0, description="Of initial weights, order of samples and dropout.")
     mask_seed: int = Field(ge=0, description="Of the masks.")
+
+    @model_validator(mode="after")
+    def _fits(self) -> "Recipe":
+        if isinstance(self.model, SoilNetModel) and isinstance(self.loss, ProfileLoss):
+            cosines = self.model.symbol_head == "embedding"
+            if "symbols" in self.model.tasks and cosines != (self.loss.labels == "embedding"):
+                raise ValueError(
+                    "the loss of labels 'embedding' and a symbol head 'embedding' go together"
+                )
+        return self
 
     @property
     def digest(self) -> str:

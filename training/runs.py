@@ -15,14 +15,24 @@ DATA_FILES = {
     "matrix": ("matrix.parquet", "dictionary.json", "splits.parquet"),
     # The index of a tile set holds the checksum of every shard, and the splits.
     "tiles": ("index.parquet", "set.json"),
+    # The dictionary holds the checksums of the pictures.
+    "profiles": ("index.parquet", "dictionary.json"),
 }
 """Files that identify the data of each kind of dataset."""
-_SAYS_GROUP = {"matrix": "dictionary.json", "tiles": "set.json"}
+_SAYS_GROUP = {
+    "matrix": "dictionary.json",
+    "tiles": "set.json",
+    "profiles": "dictionary.json",
+}
 _ROOT = Path(__file__).parent.parent
 _CODE = (
     "models/*.py",
     *(f"training/{name}.py" for name in ("calibrate", "data", "masks", "parts", "recipe", "train")),
     *(f"training/{name}.py" for name in ("text", "tiles", "tile_schema")),
+    *(f"training/{name}.py" for name in ("profiles", "profile_schema")),
+    # What labels are, and their vectors.
+    *(f"fusion/profiles/{name}.py" for name in ("symbols", "taxonomy")),
+    "adapters/codebooks/horizon_symbols.csv",
 )
 
 

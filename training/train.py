@@ -141,7 +141,7 @@ def _train(recipe: Recipe, data: Path, run: Path, pipes) -> None:  # noqa: ANN00
         _cut_metrics(run / "metrics.jsonl", seen)
         if pipes is not None:
             pipes.log.info(f"{run.name}: {seen} of {total} samples seen before")
-    loss_of = LOSSES[recipe.loss.name](recipe.loss)
+    loss_of = LOSSES[recipe.loss.name](recipe.loss, dataset.schema)
     local = recipe.batch // processes
     metrics: dict[str, dict[str, float]] = {}
 

@@ -297,7 +297,7 @@ def test_a_step_on_tiles_is_finite_though_what_is_absent_is_not(folder: Path) ->
         ),
         found.schema,
     )
-    terms = LOSSES["geomeld"](GeoMeldLoss())(model(batch), batch)
+    terms = LOSSES["geomeld"](GeoMeldLoss(), found.schema)(model(batch), batch)
     loss = sum(total / count.clamp(min=1) for total, count in terms.values())
     loss.backward()
     assert torch.isfinite(loss)
