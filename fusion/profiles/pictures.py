@@ -2,7 +2,7 @@
 
 Belongs here: what of a photograph is soil, scale, cut and padding: the same for a set and for one
 photograph that is to be described.
-Never here: decoding files (`adapters.readers.photographs`), what a model does with pictures.
+Never here: decoding files and finding what was taken out (`adapters.readers.photograph`), models.
 
 Published photographs had sky and ruler taken out, which left black at their edges, and say nothing
 of their scale. The rows in which soil is left reach from the surface to `shown_cm`; the published
@@ -14,64 +14,42 @@ import numpy as np
 from adapters.errors import FusionError
 from fusion.profiles.store import DEPTH_CM, HEIGHT, WIDTH
 
-BLACK = 16
-"""Below that in all channels a pixel at the edge was taken out: JPEG leaves no exact black, and
-soil is lighter (10YR 2/1, of the darkest peats, has about 45 in each channel)."""
+LONGEST = 4 * HEIGHT
+"""Length at which a photograph for a set is decoded at least, px: a large JPEG is opened at half, a
+quarter or an eighth of its size, which still has several pixels for one of the picture."""
 LEAST_SHARE = 0.1
 """A row or column with less soil than this share of it is left out, as a few pixels that were
 missed when the ruler was taken out do not make the profile longer."""
 
 
-def kept(pixels: np.ndarray) -> np.ndarray:
-    """Where a photograph still shows something: all but black that touches its edge.
-
-    Args:
-        pixels: (h, w, 3) uint8.
-
-    Returns:
-        (h, w) bool.
-    """
-    from scipy.ndimage import binary_opening, label
-
-    black = (pixels < BLACK).all(axis=2)
-    edge = np.zeros_like(black)
-    edge[[0, -1]] = edge[:, [0, -1]] = True
-    # Padded, so that an opening does not eat the black along the edge itself.
-    padded = np.pad(black, 1, mode="edge")
-    opened = binary_opening(padded, np.ones((3, 3), bool), border_value=1)[1:-1, 1:-1]
-    parts, _ = label(opened)
-    touching = np.unique(parts[edge & opened])
-    return ~np.isin(parts, touching[touching > 0])
-
-
-def frame(keep: np.ndarray) -> tuple[slice, slice]:
+def frame(kept: np.ndarray) -> tuple[slice, slice]:
     """Rows and columns of a photograph that a picture is made of: from the surface down.
 
     Args:
-        keep: (h, w) bool, where it shows soil.
+        kept: (h, w) bool, where nothing was taken out.
 
     Raises:
         FusionError: Nothing of the photograph is soil.
     """
-    rows = np.flatnonzero(keep.mean(axis=1) >= LEAST_SHARE)
-    columns = np.flatnonzero(keep.mean(axis=0) >= LEAST_SHARE)
+    rows = np.flatnonzero(kept.mean(axis=1) >= LEAST_SHARE)
+    columns = np.flatnonzero(kept.mean(axis=0) >= LEAST_SHARE)
     if not len(rows) or not len(columns):
         raise FusionError(
             "nothing of the photograph is soil",
-            where=f"{keep.shape[1]} x {keep.shape[0]} pixels",
+            where=f"{kept.shape[1]} x {kept.shape[0]} pixels",
             remedy="use a photograph in which more than black edges is left",
         )
     return slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
 
 
 def picture(
-    pixels: np.ndarray, keep: np.ndarray | None = None, shown_cm: float = DEPTH_CM
+    pixels: np.ndarray, kept: np.ndarray, shown_cm: float = DEPTH_CM
 ) -> tuple[np.ndarray, np.ndarray]:
     """Scale, cut and pad a photograph to the form of a set.
 
     Args:
         pixels: (h, w, 3) uint8, red, green, blue.
-        keep: (h, w) bool, where it shows soil; by default what `kept` finds.
+        kept: (h, w) bool, where nothing was taken out.
         shown_cm: Depth that the photograph reaches, from the surface.
 
     Returns:
@@ -83,9 +61,8 @@ def picture(
     """
     from PIL import Image
 
-    keep = kept(pixels) if keep is None else keep
-    cut = frame(keep)
-    alpha = np.where(keep[cut], np.uint8(255), np.uint8(0))
+    cut = frame(kept)
+    alpha = np.where(kept[cut], np.uint8(255), np.uint8(0))
     image = Image.fromarray(np.dstack([pixels[cut], alpha]), "RGBA")
     height = max(round(HEIGHT * shown_cm / DEPTH_CM), 1)
     width = max(round(image.width * height / image.height), 1)

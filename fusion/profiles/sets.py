@@ -36,7 +36,7 @@ from fusion.profiles.rows import PHOTOGRAPHS, SITES, SOURCE, Rows, about, rows
 from fusion.profiles.store import ProfileSet, write
 
 _ROOT = Path(__file__).parent.parent.parent
-_OF_PICTURES = ("fusion/profiles/pictures.py", "adapters/readers/photographs.py")
+_OF_PICTURES = ("fusion/profiles/pictures.py", "adapters/readers/photograph.py")
 """Code that decides what a picture is."""
 _OF_SETS = ("fusion/profiles/*.py", "fusion/splits.py", "adapters/codebooks/horizon_symbols.csv")
 
@@ -197,15 +197,15 @@ class _Pictures:
 
     def _make(self, sha256: str) -> str:
         """Make one; returns why there is none."""
-        from adapters.readers.photographs import read_photograph
-
-        from fusion.profiles.pictures import picture
+        from adapters.readers.photograph import read_photograph
+        from fusion.profiles.pictures import LONGEST, picture
 
         path = self.folder / f"{sha256}.npy"
         if path.is_file():
             return ""
         try:
-            made, soil = picture(read_photograph(object_path(sha256, self.settings)).pixels)
+            seen = read_photograph(object_path(sha256, self.settings), longest=LONGEST)
+            made, soil = picture(seen.pixels, seen.kept)
         except SoilmeldError as error:
             return error.problem
         part = path.with_suffix(".part")
