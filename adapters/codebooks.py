@@ -5,8 +5,9 @@ bringing native spellings to their code.
 Never here: decisions on what an unknown code does to a source (the specification says that).
 
 A codebook is a CSV file, never YAML, which reads the country NO as false. Its columns are `code`
-and `label`, and where needed `parent` (the wider class) and `alias_of` (the code that the row is
-another spelling of). A text is normalised by these rules, in this order:
+and `label`, and where needed `parent` (the wider class), `alias_of` (the code that the row is
+another spelling of) and `evidence` (`verified`, or `assumed` where no publication of the source
+has shown the code yet). A text is normalised by these rules, in this order:
 
 1. blanks at both ends go: `"E20 "` is `E20`;
 2. an equal code or alias is taken;
@@ -27,7 +28,8 @@ import polars as pl
 from adapters.errors import CodebookError
 
 _SHARED = Path(__file__).parent / "codebooks"
-_COLUMNS = {"code", "label", "parent", "alias_of"}
+_COLUMNS = {"code", "label", "parent", "alias_of", "evidence"}
+_EVIDENCE = ("", "verified", "assumed")
 OPEN = "open"
 
 
@@ -40,12 +42,14 @@ class Codebook:
         codes: Label of each code, in file order.
         parents: Wider class of a code, where it has one.
         aliases: Other spellings, and the code each stands for.
+        assumed: Codes that no publication of the source has shown yet.
     """
 
     name: str
     codes: Mapping[str, str]
     parents: Mapping[str, str]
     aliases: Mapping[str, str]
+    assumed: frozenset[str] = frozenset()
 
     @property
     def is_open(self) -> bool:
@@ -122,6 +126,7 @@ def _read(path: Path) -> Codebook:
     codes: dict[str, str] = {}
     parents: dict[str, str] = {}
     aliases: dict[str, str] = {}
+    assumed: set[str] = set()
     lines: dict[str, int] = {}
     with path.open(encoding="utf-8", newline="") as handle:
         reader = csv.DictReader(handle)
@@ -130,7 +135,7 @@ def _read(path: Path) -> Codebook:
             raise CodebookError(
                 f"the header is {sorted(header)}",
                 file=path.name,
-                remedy="write code,label and, where needed, parent and alias_of",
+                remedy="write code,label and, where needed, parent, alias_of and evidence",
             )
         for number, row in enumerate(reader, start=2):
             if None in row or None in row.values():
@@ -145,6 +150,12 @@ def _read(path: Path) -> Codebook:
                     path, number, f"{code!r} stands in line {lines[code]} too", "keep one of them"
                 )
             lines[code] = number
+            if row.get("evidence", "") not in _EVIDENCE:
+                raise _fault(
+                    path, number, f"evidence {row['evidence']!r}", "write verified or assumed"
+                )
+            if row.get("evidence") == "assumed":
+                assumed.add(code)
             if target := row.get("alias_of"):
                 aliases[code] = target
                 continue
@@ -168,7 +179,7 @@ def _read(path: Path) -> Codebook:
             seen.append(parents[seen[-1]])
     if not codes:
         raise CodebookError("holds no code", file=path.name, remedy="add codes, or use `open`")
-    return Codebook(path.stem, codes, parents, aliases)
+    return Codebook(path.stem, codes, parents, aliases, frozenset(assumed))
 
 
 @functools.cache

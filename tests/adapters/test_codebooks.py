@@ -109,11 +109,17 @@ def _write(folder: Path, text: str) -> object:
         ("code,label,parent\nA,a,Q\n", "parent 'Q' is no code"),
         ("code,label,parent\nA,a,B\nB,b,A\n", "its own ancestor"),
         ("code,label,alias_of\nA,a,\nB,b,Q\n", "alias_of 'Q' is no code"),
+        ("code,label,evidence\nA,a,perhaps\n", "line 2: evidence 'perhaps'"),
     ],
 )
 def test_faulty_books_are_refused(tmp_path: Path, text: str, says: str) -> None:
     with pytest.raises(CodebookError, match=says):
         _write(tmp_path, text)
+
+
+def test_codes_not_yet_shown_are_told_apart(tmp_path: Path) -> None:
+    book = _write(tmp_path, "code,label,evidence\nA,a,assumed\nB,b,verified\nC,c,\n")
+    assert book.assumed == {"A"}
 
 
 def test_a_source_folder_goes_before_the_shared_books(tmp_path: Path) -> None:
