@@ -30,6 +30,8 @@ from adapters.units import Conversion, conversion
 
 # '< LOD', '<LOD', '< LOD>', '<LOQ', '<0.0', '< 10', '<5': as LUCAS 2018 and its add-ons write them.
 BELOW_DETECTION = r"(?i)^<\s*(?:lod|loq|dl|([0-9]+(?:[.,][0-9]+)?))\s*>?$"
+# '>200': beyond the reach of the survey.
+ABOVE_LIMIT = r"^>\s*([0-9]+(?:[.,][0-9]+)?)$"
 _CELLS_AT_ONCE = 2_000_000
 # Between row number and header while the elements of an array stand one below the other.
 _OF = " of "
@@ -547,6 +549,15 @@ def _parse_numeric(
             _flags(refs.filter(below), column, "below_detection", text.filter(below), converted)
         )
         trimmed = trimmed.set(below, None)
+    above = trimmed.str.contains(ABOVE_LIMIT).fill_null(False)
+    if above.any():
+        stated = trimmed.filter(above).str.extract(ABOVE_LIMIT)
+        limit = stated.str.replace(",", ".", literal=True).cast(pl.Float64)
+        converted = pl.select(by.expr(pl.lit(limit))).to_series()
+        flags.append(
+            _flags(refs.filter(above), column, "above_limit", text.filter(above), converted)
+        )
+        trimmed = trimmed.set(above, None)
     numbers = _numbers(trimmed, table)
     wrong = trimmed.is_not_null() & ~numbers.is_finite().fill_null(False)
     if wrong.any():
@@ -612,6 +623,7 @@ def _parse_categorical(
     by: None,
 ) -> tuple[pl.Series, pl.DataFrame]:
     trimmed, flags = _without_missing(table, column, native, text)
+    trimmed = _that_counts(column, trimmed)
     book = codebook(str(column.codebook), spec.folder)
     codes, unknown = book.normalise(trimmed)
     if not unknown.any():
@@ -648,7 +660,18 @@ def _parse_text(
     text: pl.Series,
     by: None,
 ) -> tuple[pl.Series, pl.DataFrame]:
-    return _without_missing(table, column, native, text)
+    trimmed, flags = _without_missing(table, column, native, text)
+    return _that_counts(column, trimmed), flags
+
+
+def _that_counts(column: Column, text: pl.Series) -> pl.Series:
+    """What the column's pattern takes of each text; the whole of one that it does not match."""
+    if column.pattern is None:
+        return text
+    groups = text.str.extract_groups(column.pattern).struct.unnest()
+    taken = groups.select(pl.concat_str(pl.all(), ignore_nulls=True)).to_series()
+    matched = text.str.contains(column.pattern).fill_null(False)
+    return taken.zip_with(matched, text).alias(text.name)
 
 
 def _parse_date(

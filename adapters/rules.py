@@ -6,12 +6,15 @@ codes), or what becomes of a flagged value.
 Every function returns flags in the layout of docs/data_model.md.
 """
 
+from collections.abc import Iterable
+from pathlib import PurePosixPath
+
 import numpy as np
 import polars as pl
 from pyproj import CRS, Transformer
 
 from adapters.errors import ReadError, refuse
-from adapters.spec import DepthOrder, PositionCheck, RepeatedRows, TextureSum
+from adapters.spec import DepthOrder, NamedFiles, PositionCheck, RepeatedRows, TextureSum
 
 FLAGS_SCHEMA = {
     "row_ref": pl.String,
@@ -59,8 +62,9 @@ def depth_order(
 ) -> pl.DataFrame:
     """Horizons without a depth, upside down or empty, or that begin above the bottom of another.
 
-    The three faults are told apart: `depth_missing`, `depth_fault` (top >= bottom, or above the
-    surface) and `depth_overlap` (within one profile; the deeper horizon is flagged).
+    The faults are told apart: `depth_missing`, `depth_fault` (top >= bottom, or above the surface),
+    `depth_overlap` (within one profile; the deeper horizon is flagged) and, where the rule asks for
+    it, `depth_gap` (the horizon below the gap is flagged; also a first one below the surface).
 
     Args:
         table: With `row_ref`, the profile, top and bottom (cm below the surface).
@@ -77,6 +81,11 @@ def depth_order(
     overlap = usable.sort("profile", "top", "bottom", maintain_order=True).filter(
         reached > pl.col("top")
     )
+    gaps = usable.clear()
+    if rule.contiguous:
+        gaps = usable.sort("profile", "top", "bottom", maintain_order=True).filter(
+            pl.col("top") > reached.fill_null(0)
+        )
     limits = pl.format("{}-{} cm", pl.col("top"), pl.col("bottom"))
     return pl.concat(
         found.select(
@@ -91,6 +100,7 @@ def depth_order(
             (missing, "depth_missing", "the horizon has no upper or lower limit"),
             (fault, "depth_fault", "the upper limit is not above the lower one"),
             (overlap, "depth_overlap", "begins above the bottom of a horizon over it"),
+            (gaps, "depth_gap", "begins below the bottom of the horizon over it, or the surface"),
         )
     )
 
@@ -139,6 +149,26 @@ def repeated_rows(table: pl.DataFrame, rule: RepeatedRows, source: str) -> pl.Da
         )
         .cast(FLAGS_SCHEMA)
     )
+
+
+def named_files(table: pl.DataFrame, rule: NamedFiles, names: Iterable[str]) -> pl.DataFrame:
+    """Cells that name a file which is not there: flagged `photograph_missing`.
+
+    Args:
+        table: With `row_ref` and the rule's column.
+        rule: Column and patterns of the files.
+        names: Names of the files of the raw version that match the patterns.
+    """
+    there = [PurePosixPath(name).name for name in names]
+    lost = table.filter(~pl.col(rule.column).is_in(there))
+    return lost.select(
+        "row_ref",
+        column=pl.lit(rule.column),
+        flag=pl.lit("photograph_missing"),
+        raw=rule.column,
+        value=pl.lit(None, pl.Float64),
+        detail=pl.lit(f"no such file in {' or '.join(rule.files)}"),
+    ).cast(FLAGS_SCHEMA)
 
 
 def position_disagreement(

@@ -35,6 +35,13 @@ class _Model(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+def _compiled(pattern: str) -> re.Pattern[str]:
+    try:
+        return re.compile(pattern)
+    except re.error as error:
+        raise ValueError(f"{pattern!r} is no regular expression: {error}") from error
+
+
 class Licence(_Model):
     """Terms under which the source may be used."""
 
@@ -158,6 +165,7 @@ class Read(_Model):
         "raster",
         "netcdf",
         "package",
+        "photographs",
     ]
     encoding: str = "utf-8"
     delimiter: str = ","
@@ -191,7 +199,10 @@ class Read(_Model):
         "name of the value attribute table (.vat.dbf) beside it.",
     )
     callable: str | None = Field(
-        None, description="`hooks.py` function that yields the native table (`reader: package`)."
+        None,
+        description="`hooks.py` function that yields the native table (`reader: package`); with "
+        "another reader, it is handed the table as it was read and the folder of all files, and "
+        "returns it changed.",
     )
 
 
@@ -238,6 +249,11 @@ class Table(_Model):
         description="Pattern of files -> how they are read, where not as `read` says: the same "
         "table in another format.",
     )
+    rows_match: dict[str, str] = Field(
+        default_factory=dict,
+        description="Header -> regular expression that its cell matches in a row of data: rows "
+        "that do not, such as totals and remarks, are left out, and a flag of the file says which.",
+    )
     time: Time | None = Field(
         None, description="When the rows of this table hold, where it is not the source's time."
     )
@@ -248,6 +264,8 @@ class Table(_Model):
             raise ValueError(f"compose: {self.compose} needs `on`")
         if self.compose == "curve" and not self.order_by:
             raise ValueError("compose: curve needs `order_by`")
+        for pattern in self.rows_match.values():
+            _compiled(pattern)
         return self
 
 
@@ -309,10 +327,13 @@ class TextureSum(_Model):
 
 
 class DepthOrder(_Model):
-    """Horizons of a profile: top above bottom, no overlap."""
+    """Horizons of a profile: top above bottom, no overlap; where asked for, no gap."""
 
     kind: Literal["depth_order"]
     profile: str = Field(description="Canonical column that identifies the profile.")
+    contiguous: bool = Field(
+        False, description="Is a gap, or a first horizon below the surface, flagged `depth_gap`?"
+    )
 
 
 class RepeatedRows(_Model):
@@ -328,7 +349,15 @@ class RepeatedRows(_Model):
     )
 
 
-Rule = Annotated[TextureSum | DepthOrder | RepeatedRows, Field(discriminator="kind")]
+class NamedFiles(_Model):
+    """Cells that name files of the source itself: one that is not there is flagged and NULL."""
+
+    kind: Literal["named_files"]
+    column: str = Field(description="Canonical column of file names, without folder.")
+    files: tuple[str, ...] = Field(min_length=1, description="Glob patterns of the files meant.")
+
+
+Rule = Annotated[TextureSum | DepthOrder | RepeatedRows | NamedFiles, Field(discriminator="kind")]
 
 
 class Sample(_Model):
@@ -410,6 +439,11 @@ class Column(_Model):
     )
     other_unit_below: float | None = None
     codebook: str | None = None
+    pattern: str | None = Field(
+        None,
+        description="Regular expression; the text of its groups, joined, is what counts of a cell "
+        "(`Wf3,Wg1` by `^(W)[fg](\\d)` is W3). A text that it does not match counts as it is.",
+    )
     unknown_code: Literal["refuse", "flag"] = "refuse"
     missing: tuple[str, ...] = Field(
         (), description="Texts that mean missing in this column alone."
@@ -498,6 +532,11 @@ class Column(_Model):
             raise ValueError("`clip_below` needs a `minimum` below it")
         if self.background_is_nodata and self.background is None:
             raise ValueError("`background_is_nodata` needs `background`, the code that it gets")
+        if self.pattern is not None:
+            if self.kind not in ("categorical", "text"):
+                raise ValueError("`pattern` is of codes and texts")
+            if not _compiled(self.pattern).groups:
+                raise ValueError("`pattern` needs a group: what counts of the cell")
         if self.kind == "date" and not self.date_format:
             raise ValueError("a date column needs date_format")
         elements = {len(expand_braces(s)) for s in (self.native, *self.aliases)}
@@ -644,7 +683,8 @@ class SourceSpec(_Model):
                 for rule in self.rules
                 if isinstance(rule, RepeatedRows)
                 for name in (rule.column, *rule.same)
-            ],
+            ]
+            + [rule.column for rule in self.rules if isinstance(rule, NamedFiles)],
         }
         for place, wanted in said.items():
             if unknown := [c for c in wanted if c not in names]:
@@ -730,7 +770,8 @@ class SourceSpec(_Model):
     @property
     def has_profiles(self) -> bool:
         """Are its rows horizons of profiles?"""
-        return any(isinstance(rule, DepthOrder) for rule in self.rules)
+        horizons = any(isinstance(rule, DepthOrder) for rule in self.rules)
+        return horizons and self.modality == "profile"
 
     def column(self, name: str) -> Column:
         """First column of that canonical name.

@@ -18,8 +18,23 @@ from adapters.columns import ColumnRecord, Parsed, match_headers, parse_table
 from adapters.correcting import correct_table
 from adapters.errors import ReadError, SoilmeldError, SpecError, refuse
 from adapters.place import locate, sink, when
-from adapters.readers import NativeTable, as_read, plain_header, read_table, table_files
-from adapters.rules import FLAGS_SCHEMA, depth_order, no_flags, repeated_rows, texture_sum
+from adapters.readers import (
+    NativeTable,
+    as_read,
+    matching,
+    plain_header,
+    read_table,
+    table_files,
+)
+from adapters.readers.photographs import read_photographs
+from adapters.rules import (
+    FLAGS_SCHEMA,
+    depth_order,
+    named_files,
+    no_flags,
+    repeated_rows,
+    texture_sum,
+)
 from adapters.settings import Settings
 from adapters.spec import Read, SourceSpec, Table
 from adapters.units import conversion
@@ -128,7 +143,7 @@ def _standardise(spec: SourceSpec, raw: RawVersion, settings: Settings) -> Stand
     columns = {c.name: c for c in [*table.drop("__table"), origin, *extra]}
     order = [n for n in _FIRST if n in columns] + [n for n in records if n not in _FIRST]
     table = pl.DataFrame([columns[n].alias(n) for n in order])
-    table, broken = _ruled(spec, table, records)
+    table, broken = _ruled(spec, table, records, raw)
     _require_keys(spec, table)
     flags = pl.concat([flags, suspect, depthless, broken])
     return Standard(spec, raw, version, table, flags, list(records.values()))
@@ -176,26 +191,26 @@ def raw_cell(
     folder = raw.open(settings)
     place, _, row = row_ref.rpartition("#")
     natives = {
-        name: [read_table(spec, name, folder, f) for f in table_files(spec, name, raw.files)]
+        name: _natives(spec, name, raw, folder, row_ref)
         for name, table in spec.tables.items()
         if table.compose != "keep"
     }
     home = next((n for n, parts in natives.items() for p in parts if p.place == place), None)
-    if home is None or not row.isdigit():
+    if home is None:
         raise ReadError(
             f"no row {row_ref!r}",
             source=spec.id,
             samples=[p.place for parts in natives.values() for p in parts],
             remedy="take the row_ref from the source's table",
         )
-    rows = [(home, place, int(row))]
+    rows = [(home, place, row)]
     if not any(c.name == column and c.table == home for c in spec.columns):
-        rows = _joined_rows(spec, natives, home, place, int(row), column)
+        rows = _joined_rows(spec, natives, home, place, row, column)
     texts: list[str] = []
     for name, where, number in rows:
         native = next(p for p in natives[name] if p.place == where)
         at = match_headers(spec, name, native)[column]
-        line = native.at(native.rows == number)
+        line = native.at(native.rows.cast(pl.String) == number)
         if line.rows.is_empty():
             raise ReadError(
                 f"no row {number}",
@@ -207,14 +222,28 @@ def raw_cell(
     return "; ".join(texts) or None
 
 
+def _natives(
+    spec: SourceSpec, name: str, raw: RawVersion, folder: Path, row_ref: str
+) -> list[NativeTable]:
+    """Native tables of one id; of photographs, the one that a row is of."""
+    files = table_files(spec, name, raw.files)
+    if spec.tables[name].read.reader != "photographs":
+        return [read_table(spec, name, folder, file) for file in files]
+    place, _, row = row_ref.rpartition("#")
+    if (file := row if place == "." else f"{place}/{row}") not in files:
+        return []
+    native, _ = read_photographs(folder, [file])
+    return [dataclasses.replace(native, place=place, rows=pl.Series("row", [row]))]
+
+
 def _joined_rows(
     spec: SourceSpec,
     natives: dict[str, list[NativeTable]],
     home: str,
     place: str,
-    row: int,
+    row: str,
     column: str,
-) -> list[tuple[str, str, int]]:
+) -> list[tuple[str, str, str]]:
     """Rows of the table that holds a column which were joined to a row of another table."""
     keys: dict[str, str | None] = {}
     for name in [home, *(n for n in natives if spec.tables[n].compose == "join")]:
@@ -223,7 +252,11 @@ def _joined_rows(
         for native in natives[name]:
             found = _texts(spec, name, native)
             if name == home:
-                found = found.filter(native.rows == row) if native.place == place else found[:0]
+                found = (
+                    found.filter(native.rows.cast(pl.String) == row)
+                    if native.place == place
+                    else found[:0]
+                )
             elif set(table.on) <= keys.keys():
                 found = found.filter(pl.col(k).eq_missing(pl.lit(keys[k])) for k in table.on)
             else:
@@ -252,7 +285,7 @@ def _texts(spec: SourceSpec, name: str, native: NativeTable) -> pl.DataFrame:
         pl.col(at[0]).str.strip_chars().alias(column)
         for column, at in places.items()
         if len(at) == 1 and at[0] is not None
-    ).with_columns(native.rows.alias("__row"))
+    ).with_columns(native.rows.cast(pl.String).alias("__row"))
 
 
 def _limits(spec: SourceSpec, raw: RawVersion, folder: Path) -> dict[str, dict[str, float]]:
@@ -295,12 +328,18 @@ def _parse(
     except SoilmeldError as error:
         refuse(error)
         files = []
+    if files and spec.tables[name].read.reader == "photographs":
+        native, found = read_photographs(folder, files)
+        natives.append(native)
+        flags.append(found)
+        files = []
     for file in files:
         try:
             native = read_table(spec, name, folder, file)
             _require_crs(as_read(spec, name, file), name, native)
             native, corrected = correct_table(spec, name, native)
-            flags.append(corrected)
+            native, left_out = _data_rows(spec.tables[name], native)
+            flags += [corrected, left_out]
             natives.append(native)
         except SoilmeldError as error:
             refuse(error, ("tables", name, "read"))
@@ -316,6 +355,25 @@ def _parse(
         pl.concat([*flags, *(p.flags for p in parts)]),
         parts[0].records,
     )
+
+
+def _data_rows(table: Table, native: NativeTable) -> tuple[NativeTable, pl.DataFrame]:
+    """Rows of data, and a flag of the file for those that are none (`rows_match`)."""
+    for header, pattern in table.rows_match.items():
+        at = [i for i, h in enumerate(native.headers) if plain_header(h) == plain_header(header)]
+        if not at:
+            continue  # told with the other headers
+        text = native.text(str(at[0])).str.strip_chars()
+        fits = text.str.contains(pattern).fill_null(False)
+        if fits.all():
+            continue
+        shown = zip(native.row_refs.filter(~fits), text.filter(~fits), strict=True)
+        some = ", ".join(f"{said or 'nothing'} at {ref}" for ref, said in [*shown][:3])
+        count = int((~fits).sum())
+        detail = f"{count} rows are left out, whose {header} is none: {some}"
+        flag = {"row_ref": native.place, "flag": "missing", "detail": detail}
+        return native.at(fits), pl.DataFrame([flag], schema=FLAGS_SCHEMA)
+    return native, no_flags()
 
 
 def _no_rows(spec: SourceSpec, name: str, table: Table) -> NativeTable:
@@ -476,13 +534,19 @@ def _orphans(
 
 
 def _ruled(
-    spec: SourceSpec, table: pl.DataFrame, records: dict[str, ColumnRecord]
+    spec: SourceSpec, table: pl.DataFrame, records: dict[str, ColumnRecord], raw: RawVersion
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Apply the rules across columns; what breaks one is NULL and flagged."""
     flags = [no_flags()]
     for rule in spec.rules:
         if rule.kind == "repeated_rows":
             flags.append(repeated_rows(table, rule, spec.id))
+            continue
+        if rule.kind == "named_files":
+            found = named_files(table, rule, matching(raw.files, rule.files))
+            flags.append(found)
+            there = ~pl.col("row_ref").is_in(found["row_ref"].implode())
+            table = table.with_columns(pl.when(there).then(pl.col(rule.column)))
             continue
         if rule.kind == "depth_order":
             found = depth_order(table, rule)

@@ -15,7 +15,7 @@ import polars as pl
 
 from adapters.quantities import quantity
 from adapters.readers import matching
-from adapters.spec import Column, DepthOrder, RepeatedRows, SourceSpec, TextureSum
+from adapters.spec import Column, DepthOrder, NamedFiles, RepeatedRows, SourceSpec, TextureSum
 from adapters.units import Conversion, conversion
 from expectations.baselines import Baseline
 from expectations.drift import READ_REMEDY, compared, meta
@@ -34,6 +34,10 @@ DOUBTS = (
     "position_suspect",
     "depth_fault",
     "depth_overlap",
+    "depth_gap",
+    "photograph_missing",
+    "unreadable",
+    "channels_swapped",
     "texture_sum",
     "replicates_differ",
 )
@@ -114,8 +118,8 @@ def _table(standard: "Standard") -> list["Expectation"]:
             derived += _values(standard, column, record)
     derived += _flagged(standard)
     for rule in spec.rules:
-        # Rows that repeat others are refused or flagged when the table is made.
-        if not isinstance(rule, RepeatedRows):
+        # Rows that repeat others, and files that are not there, are told when the table is made.
+        if not isinstance(rule, RepeatedRows | NamedFiles):
             derived.append(_rule(rule, standard))
     return derived
 

@@ -161,7 +161,7 @@ def read_table(spec: SourceSpec, name: str, folder: Path, file: str) -> NativeTa
         "vector": vector.read_vector,
         "package": package.read_package,
     }
-    if read.reader not in readers:
+    if read.reader not in readers:  # photographs are read as a whole folder
         raise ReadError(
             f"reader {read.reader!r} yields layers, not rows",
             source=spec.id,
@@ -169,6 +169,8 @@ def read_table(spec: SourceSpec, name: str, folder: Path, file: str) -> NativeTa
             remedy=f"set modality raster or netcdf, or one of the readers {sorted(readers)}",
         )
     native = readers[read.reader](spec, name, path, file)
+    if read.callable and read.reader != "package":
+        native = package.prepared(spec, name, native, folder)
     if native.rows.is_empty():
         raise ReadError(
             "a header and no rows", source=spec.id, file=native.place, remedy="fetch the file again"
