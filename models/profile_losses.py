@@ -50,7 +50,7 @@ def profile(
         Weighted `depth`, `stop`, `stones`, one term for each class, and `symbol`.
     """
     terms: Terms = {}
-    if prediction["markers"] is not None:
+    if prediction["markers"] is not None and prediction["stop"] is not None:
         terms["depth"] = depth(prediction["markers"], batch["bounds"], batch["horizons"])
         terms["stop"] = stop(prediction["stop"], batch["horizons"])
     place = overlapped(prediction["used"], batch["bounds"], batch["horizons"])

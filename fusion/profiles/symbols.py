@@ -75,7 +75,7 @@ def common(counts: Mapping[str, int], least: int) -> dict[str, str]:
     if not kept:
         raise FusionError(
             f"no horizon symbol is seen {least} times",
-            samples=sorted(counts, key=lambda symbol: -counts[symbol]),
+            samples=[s for s, _ in sorted(counts.items(), key=lambda item: -item[1])],
             remedy="ask for less, or take more profiles",
         )
 

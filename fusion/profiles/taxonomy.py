@@ -95,7 +95,9 @@ class Taxonomy:
         def named(path: tuple[str, ...]) -> str:
             return ROOT.join(path) or ROOT
 
-        parents = {named(node): (named(node[:-1]),) for node in self.heights if node}
+        parents: dict[str, tuple[str, ...]] = {
+            named(node): (named(node[:-1]),) for node in self.heights if node
+        }
         place = dict(zip(self.leaves, self.paths, strict=True))
         for label in self.mixtures:
             parents[label] = tuple(named(place[part]) for part in components(label))
