@@ -90,6 +90,10 @@ class CaptionError(SoilmeldError):
     """A caption cannot be written or reviewed."""
 
 
+class DescriptionError(SoilmeldError):
+    """A photograph of a profile cannot be described as asked."""
+
+
 class LicenceError(SoilmeldError):
     """An action would pass on data whose licence forbids it."""
 

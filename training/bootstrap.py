@@ -7,7 +7,7 @@ resampled and not rows. With fewer than `LEAST_CLUSTERS` clusters there is no in
 so few says nothing of places that are not among them.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
@@ -15,7 +15,12 @@ from training.report import counted
 
 RESAMPLES = 1000
 LEAST_CLUSTERS = 5
+MODEL = "model"
+"""Name of the method that others are compared with."""
 _INTERVAL = (2.5, 97.5)
+
+Score = Callable[[np.ndarray], np.ndarray]
+"""(n, ...) sums -> (n,) score, NaN where it is not defined."""
 
 
 def some(rows: np.ndarray, most: int, seed: int) -> np.ndarray:
@@ -49,7 +54,7 @@ class Bootstrap:
         self,
         parts: np.ndarray,
         counts: np.ndarray,
-        score: Callable[[np.ndarray], np.ndarray],
+        score: Score,
     ) -> dict:
         """A score of sums over rows, with its interval if there can be one.
 
@@ -86,6 +91,38 @@ class Bootstrap:
         count = known.sum((0, 2))
         total = np.where(known, values, 0.0).sum((0, 2))
         return self.measure(np.stack([total, count], axis=1), count, ratio)
+
+    def compare(
+        self,
+        found: Mapping[str, np.ndarray],
+        counts: np.ndarray,
+        score: Score,
+        *,
+        better_low: bool = False,
+    ) -> dict:
+        """Each method's score, and the model's minus it on the same resamples.
+
+        Args:
+            found: By method, one of them `model`, (rows, ...) what adds up over rows.
+            counts: (rows,) entries of each row.
+            score: As of `measure`.
+            better_low: Is less better?
+
+        Returns:
+            `methods` and `model_minus`, by method; the latter with a `verdict`.
+        """
+        result: dict = {"methods": {}, "model_minus": {}}
+        for name, parts in found.items():
+            result["methods"][name] = self.measure(parts, counts, score)
+            if name != MODEL and MODEL in found:
+                pair = np.stack([found[MODEL], parts], axis=1)
+                difference = self.measure(
+                    pair, counts, lambda sums: score(sums[:, 0]) - score(sums[:, 1])
+                )
+                result["model_minus"][name] = difference | {
+                    "verdict": verdict(difference, better_low)
+                }
+        return result
 
 
 def ratio(sums: np.ndarray) -> np.ndarray:

@@ -26,7 +26,7 @@ from fusion.texture import texture_class, texture_systems
 from fusion.tiles.store import TileSet
 from fusion.tiles.tile import Tile
 from training import probes, retrieval
-from training.bootstrap import LEAST_CLUSTERS, RESAMPLES, Bootstrap, ratio, some, verdict
+from training.bootstrap import LEAST_CLUSTERS, MODEL, RESAMPLES, Bootstrap, Score, ratio, some
 from training.floors import BandStatistics, Encoder, Pixels, RandomKernels, Untrained
 from training.geomeld_report import readable
 from training.runs import fingerprint, write_atomically, write_json
@@ -50,11 +50,8 @@ LEAST_TARGETED = 10
 """Training tiles with a target."""
 MOST_ELEMENTS = 2
 """Elements of a vector that become targets."""
-MODEL = "model"
 FLOORS = ("commonest class", "untrained network", "band statistics", "random kernels")
 _SEED = 17
-
-Score = Callable[[np.ndarray], np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -392,19 +389,9 @@ def compared(bootstrap: Bootstrap, found: dict[str, np.ndarray], score: Score) -
         found: By method, (rows, C, C) confusions.
         score: Of summed confusions; more is better.
     """
-    result: dict = {"methods": {}, "model_minus": {}}
-    for name, parts in found.items():
-        counts = parts.sum((1, 2))
-        result["methods"][name] = bootstrap.measure(parts, counts, score)
-        if name != MODEL and MODEL in found:
-            pair = np.stack([found[MODEL], parts], axis=1)
-            difference = bootstrap.measure(
-                pair, counts, lambda sums: score(sums[:, 0]) - score(sums[:, 1])
-            )
-            result["model_minus"][name] = difference | {
-                "verdict": verdict(difference, better_low=False)
-            }
-    return result
+    # All methods are asked about the same entries.
+    counts = next(iter(found.values())).sum((1, 2))
+    return bootstrap.compare(found, counts, score)
 
 
 def _retrieved(

@@ -6,7 +6,7 @@ Belongs here: one line for each dataset, model and loss. Never here: their code.
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import torch
@@ -37,6 +37,9 @@ from training.recipe import (
     TransformersEncoder,
 )
 from training.tile_schema import TileSchema
+
+if TYPE_CHECKING:
+    from training.profile_calibrate import ProfileCalibration
 
 
 class Dataset(Protocol):
@@ -186,6 +189,13 @@ def profile_loss(part: ProfileLoss, schema: ProfileSchema) -> Callable[..., Term
     )
 
 
+def calibrate_profiles(model: nn.Module, dataset: Dataset, seed: int) -> "ProfileCalibration":
+    """Chances, sets and usual pictures; what fits them is loaded when a run ends."""
+    from training.profile_calibrate import calibrate_profiles as calibrate
+
+    return calibrate(model, dataset, seed)
+
+
 def watch_geomeld(
     part: GeoMeldLoss, prediction: TilePrediction, batch: TileBatch
 ) -> tuple[Terms, dict[str, Tensor]]:
@@ -226,5 +236,8 @@ LOSSES: dict[str, Callable[..., Callable[..., Terms]]] = {
 WATCHES: dict[str, Callable[..., tuple[Terms, dict[str, Tensor]]]] = {"geomeld": watch_geomeld}
 """(loss part, prediction, batch) -> what is reported besides the loss: sums and counts by name,
 and (rows, width) features by name, whose spread is measured and may be limited."""
-CALIBRATIONS: dict[str, Callable[..., Any]] = {"heteroscedastic": calibrate_intervals}
+CALIBRATIONS: dict[str, Callable[..., Any]] = {
+    "heteroscedastic": calibrate_intervals,
+    "profile": calibrate_profiles,
+}
 """(model, dataset, seed) -> what turns predicted uncertainty into intervals; kept in the export."""

@@ -30,6 +30,9 @@ _CODE = (
     *(f"training/{name}.py" for name in ("calibrate", "data", "masks", "parts", "recipe", "train")),
     *(f"training/{name}.py" for name in ("text", "tiles", "tile_schema")),
     *(f"training/{name}.py" for name in ("profiles", "profile_schema")),
+    # What an export says of chances and of usual pictures.
+    *(f"training/profile_{name}.py" for name in ("calibrate", "calibration", "likeness")),
+    *(f"training/profile_{name}.py" for name in ("forms", "predict", "scores")),
     # What labels are, and their vectors.
     *(f"fusion/profiles/{name}.py" for name in ("symbols", "taxonomy")),
     "adapters/codebooks/horizon_symbols.csv",

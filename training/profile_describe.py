@@ -1,0 +1,412 @@
+"""One photograph of a profile, described: boundaries, properties, symbols, and what is doubtful.
+
+Belongs here: what is asked of a photograph and a place before a model sees them, and its answer as
+data. Never here: decoding files, drawing (`training.profile_drawing`), the network.
+"""
+
+import datetime
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from adapters.errors import DescriptionError
+from adapters.readers.photograph import Photograph, channels_swapped, read_photograph
+from fusion.profiles.pictures import LONGEST, frame, picture
+from fusion.profiles.store import DEPTH_CM
+from fusion.profiles.taxonomy import taxonomy
+from training.profile_forms import Guess
+from training.profile_likeness import looks
+from training.profile_predict import ProfilePredictor
+from training.profiles import encode
+
+LEVEL = 0.9
+"""Of sets of symbols and of the distance of boundaries."""
+FIRST = 5
+"""Symbols that are told of each horizon."""
+THINNEST_CM = 0.5
+"""Thinner segments are no horizons, and left out."""
+FAR = 4.0
+"""Deviations of the training sites from their mean, beyond which a place is called far."""
+SHOWN_CM = (10.0, 1000.0)
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A code, and how sure the model is of it: a calibrated chance."""
+
+    code: str
+    confidence: float
+
+
+@dataclass(frozen=True)
+class Horizon:
+    """A predicted horizon.
+
+    Attributes:
+        top_cm: Depth of its upper boundary.
+        bottom_cm: Of its lower one.
+        symbols: The likeliest, first.
+        main: The likeliest main symbols: sums over the symbols below them.
+        symbol_set: Symbols among which the true one is, at the level of the description; None where
+            the model has seen too few profiles to say.
+        stones_percent: By volume.
+        properties: The likeliest code of each feature.
+    """
+
+    top_cm: float
+    bottom_cm: float
+    symbols: tuple[Candidate, ...]
+    main: tuple[Candidate, ...]
+    symbol_set: tuple[str, ...] | None
+    stones_percent: float | None
+    properties: dict[str, Candidate]
+
+
+@dataclass(frozen=True)
+class Description:
+    """What a model says of a photograph.
+
+    Attributes:
+        photograph: Name of the file.
+        longitude: In degrees; None where the place was not said.
+        latitude: In degrees.
+        date: Of the photograph.
+        shown_cm: Depth that the photograph was taken to reach.
+        horizons: From the surface down.
+        boundary_within_cm: Distance to a true boundary, at the level; None where unknown.
+        level: Of sets and distances.
+        site_unknown: Facts of the site that the model asks for and was not told.
+        unusual: Rarity among pictures of profiles: the share of those that no weight was fitted to
+            which look at least as unlike the training pictures.
+        unusual_of: How many such profiles there were.
+        warnings: What speaks against believing the description.
+        notes: What was done to the photograph, and what was not known.
+        origin: Of the photographs that the model was trained on.
+        model: Folder of its run.
+    """
+
+    photograph: str
+    longitude: float | None
+    latitude: float | None
+    date: datetime.date | None
+    shown_cm: float
+    horizons: tuple[Horizon, ...]
+    boundary_within_cm: float | None
+    level: float
+    site_unknown: tuple[str, ...]
+    unusual: float
+    unusual_of: int
+    warnings: tuple[str, ...]
+    notes: tuple[str, ...]
+    origin: str
+    model: str
+
+    def as_dict(self) -> dict[str, Any]:
+        """All of it, ready for JSON."""
+        return json.loads(json.dumps(asdict(self), default=str))
+
+    def table(self) -> pl.DataFrame:
+        """One row a horizon: depths, the symbols with confidences, the properties."""
+        rows = []
+        for number, horizon in enumerate(self.horizons, start=1):
+            row: dict[str, Any] = {
+                "horizon": number,
+                "top_cm": horizon.top_cm,
+                "bottom_cm": horizon.bottom_cm,
+            }
+            for place, one in enumerate(horizon.symbols, start=1):
+                row |= {f"symbol_{place}": one.code, f"confidence_{place}": one.confidence}
+            if horizon.main:
+                row |= {
+                    "main_symbol": horizon.main[0].code,
+                    "main_confidence": horizon.main[0].confidence,
+                }
+            if horizon.symbol_set is not None:
+                row["symbol_set"] = " ".join(horizon.symbol_set)
+            if horizon.stones_percent is not None:
+                row["stones_percent"] = horizon.stones_percent
+            for name, one in horizon.properties.items():
+                row |= {name: one.code, f"{name}_confidence": one.confidence}
+            rows.append(row | {"origin": self.origin})
+        return pl.DataFrame(rows, infer_schema_length=None)
+
+
+@dataclass(frozen=True, eq=False)
+class Seen:
+    """A photograph as it was described: what a drawing shows.
+
+    Attributes:
+        pixels: (h, w, 3) uint8, upright and cut: its rows reach from the surface to `shown_cm`.
+        shown_cm: Depth of its lower edge.
+    """
+
+    pixels: np.ndarray
+    shown_cm: float
+
+
+class Describer:
+    """Describes photographs by an exported model."""
+
+    def __init__(self, run: Path) -> None:
+        """Load a run.
+
+        Args:
+            run: Folder of a finished run.
+
+        Raises:
+            TrainingError: The run has no exported model, or one that does not read profiles.
+        """
+        self.run = run
+        self.predictor = ProfilePredictor(run)
+
+    @cached_property
+    def _mains(self) -> tuple[str, ...]:
+        """Main symbol of each label."""
+        labels = self.predictor.schema.labels
+        tree = taxonomy(labels)
+        return tuple(tree.main(label) for label in labels)
+
+    def describe(
+        self,
+        photograph: Path,
+        longitude: float | None = None,
+        latitude: float | None = None,
+        date: datetime.date | None = None,
+        *,
+        site: Mapping[str, str | float] | None = None,
+        shown_cm: float = DEPTH_CM,
+    ) -> Description:
+        """Describe a photograph of a profile wall.
+
+        Args:
+            photograph: JPEG, PNG, TIFF, WebP or BMP: the wall from the surface (upper edge) down.
+            longitude: In degrees (EPSG:4326); left out together with the latitude where unknown.
+            latitude: In degrees.
+            date: Of the photograph.
+            site: Further facts by their names in the model's schema, such as a land use.
+            shown_cm: Depth at the lower edge. A model knows the first 100 cm.
+
+        Raises:
+            ReadError: The file is no picture that can be opened, and why.
+            FusionError: Nothing of the photograph is soil.
+            DescriptionError: The place, date, depth or a fact of the site cannot be right.
+        """
+        return self.look(photograph, longitude, latitude, date, site=site, shown_cm=shown_cm)[0]
+
+    def look(
+        self,
+        photograph: Path,
+        longitude: float | None = None,
+        latitude: float | None = None,
+        date: datetime.date | None = None,
+        *,
+        site: Mapping[str, str | float] | None = None,
+        shown_cm: float = DEPTH_CM,
+    ) -> tuple[Description, Seen]:
+        """As `describe`, with the photograph as it was seen."""
+        warnings = _place(self.predictor, longitude, latitude) + _date(date)
+        if not SHOWN_CM[0] <= shown_cm <= SHOWN_CM[1]:
+            raise DescriptionError(
+                f"a photograph shows {SHOWN_CM[0]:g} to {SHOWN_CM[1]:g} cm of soil",
+                file=photograph.name,
+                samples=[f"{shown_cm:g} cm"],
+                remedy="give the depth in cm at the lower edge of the photograph",
+            )
+        facts, unknown = self._facts(longitude, latitude, date, site or {})
+        read = read_photograph(photograph, LONGEST)
+        rows, columns = frame(read.kept)
+        made, soil = picture(read.pixels, read.kept, shown_cm)
+        batch = encode(self.predictor.schema, made[None], soil[None], [facts])
+        guess = self.predictor.guess(batch)
+        unusual, doubts = self._doubts(read, made, soil)
+        notes = [*read.converted]
+        if longitude is None:
+            notes.append("no place was given: described with the site unknown")
+        if shown_cm < DEPTH_CM:
+            notes.append(f"what lies below {shown_cm:g} cm is not in the photograph, and not told")
+        chances = self.predictor.calibration.chances
+        described = Description(
+            photograph=photograph.name,
+            longitude=longitude,
+            latitude=latitude,
+            date=date,
+            shown_cm=shown_cm,
+            horizons=self._horizons(guess, min(shown_cm, DEPTH_CM)),
+            boundary_within_cm=chances.boundary(LEVEL),
+            level=LEVEL,
+            site_unknown=unknown,
+            unusual=unusual,
+            unusual_of=len(self.predictor.calibration.pictures.usual),
+            warnings=tuple(warnings + doubts),
+            notes=tuple(notes),
+            origin=self.predictor.origin,
+            model=str(self.run),
+        )
+        return described, Seen(read.pixels[rows, columns], shown_cm)
+
+    def _facts(
+        self,
+        longitude: float | None,
+        latitude: float | None,
+        date: datetime.date | None,
+        site: Mapping[str, str | float],
+    ) -> tuple[dict[str, Any], tuple[str, ...]]:
+        """What is said of the site, by the schema's names, and the names of which nothing is."""
+        schema = self.predictor.schema
+        numbers = {feature.name for feature in schema.numbers}
+        codes = {feature.name: feature.codes for feature in schema.codes}
+        facts: dict[str, Any] = {}
+        if longitude is not None:
+            facts |= {"longitude": longitude, "latitude": latitude}
+        if date is not None:
+            facts |= {"year": date.year, "month": date.month}
+        for name, value in site.items():
+            if name not in numbers and name not in codes:
+                raise DescriptionError(
+                    "the model asks for no such fact of the site",
+                    samples=[name],
+                    remedy=f"it asks for {', '.join([*numbers, *codes])}",
+                )
+            facts[name] = _number(name, value) if name in numbers else str(value)
+            if name in codes and facts[name] not in codes[name]:
+                raise DescriptionError(
+                    f"the model does not know this code of {name}",
+                    samples=[value],
+                    remedy=f"it knows {', '.join(codes[name])}",
+                )
+        return facts, tuple(name for name in (*numbers, *codes) if name not in facts)
+
+    def _doubts(
+        self, read: Photograph, made: np.ndarray, soil: np.ndarray
+    ) -> tuple[float, list[str]]:
+        """How unusual the picture is, and what to say of it."""
+        pictures, doubts = self.predictor.calibration.pictures, []
+        if (evidence := channels_swapped(read.pixels, read.kept)).swapped:
+            doubts.append(
+                f"red and blue seem to be exchanged: {evidence.readable()}; exchange them and "
+                "describe the photograph again"
+            )
+        distance = float(pictures.distance(looks(made, soil)[None])[0])
+        unusual = pictures.rarity(distance)
+        if unusual <= pictures.limit:
+            doubts.append(
+                "this may be no soil profile, or one unlike all that the model knows: its colours "
+                f"and contrasts are {distance:.1f} deviations from the training pictures', farther "
+                f"than {1 - unusual:.0%} of {len(pictures.usual)} profiles that were held back"
+            )
+        return unusual, doubts
+
+    def _horizons(self, guess: Guess, shown_cm: float) -> tuple[Horizon, ...]:
+        found = []
+        segments, schema = guess.segments, self.predictor.schema
+        kept = None
+        if guess.symbol is not None:
+            kept = self.predictor.calibration.chances.sets(guess.symbol, LEVEL)
+        edges = [0.0]
+        for k in range(int(segments.count[0])):
+            bottom = min(float(segments.bounds[0, k]) * DEPTH_CM, shown_cm)
+            if bottom - edges[-1] < THINNEST_CM:
+                continue
+            symbols = _first(guess.symbol[0, k], schema.labels) if guess.symbol is not None else ()
+            found.append(
+                Horizon(
+                    top_cm=round(edges[-1], 1),
+                    bottom_cm=round(bottom, 1),
+                    symbols=symbols,
+                    main=self._main(guess, k),
+                    symbol_set=None
+                    if kept is None
+                    else tuple(np.array(schema.labels)[kept[0, k]].tolist()),
+                    stones_percent=None
+                    if guess.stones is None
+                    else round(float(guess.stones[0, k]) * 100, 1),
+                    properties={
+                        name: _first(chances[0, k], schema.classes[name].codes)[0]
+                        for name, chances in guess.classes.items()
+                    },
+                )
+            )
+            edges.append(bottom)
+        return tuple(found)
+
+    def _main(self, guess: Guess, k: int) -> tuple[Candidate, ...]:
+        if guess.symbol is None:
+            return ()
+        names, place = np.unique(self._mains, return_inverse=True)
+        return _first(np.bincount(place, guess.symbol[0, k], len(names)), tuple(names.tolist()))
+
+
+def _first(chances: np.ndarray, codes: tuple[str, ...]) -> tuple[Candidate, ...]:
+    best = np.argsort(-chances, kind="stable")[:FIRST]
+    return tuple(Candidate(codes[i], round(float(chances[i]), 4)) for i in best.tolist())
+
+
+def _number(name: str, value: str | float) -> float:
+    try:
+        number = float(value)
+    except ValueError as error:
+        raise DescriptionError(
+            f"{name} is a number", samples=[value], remedy=f"such as {name}=12.5"
+        ) from error
+    if not np.isfinite(number):
+        raise DescriptionError(f"{name} is a finite number", samples=[value], remedy="leave it out")
+    return number
+
+
+def _place(
+    predictor: ProfilePredictor, longitude: float | None, latitude: float | None
+) -> list[str]:
+    """What is doubtful of a place.
+
+    Raises:
+        DescriptionError: It is none.
+    """
+    if (longitude is None) != (latitude is None):
+        raise DescriptionError(
+            "a place has a longitude and a latitude",
+            samples=[f"longitude {longitude}, latitude {latitude}"],
+            remedy="give both, or none",
+        )
+    if longitude is None or latitude is None:
+        return []
+    if not (-180 <= longitude <= 180 and -90 <= latitude <= 90):
+        raise DescriptionError(
+            "there is no such place on Earth",
+            samples=[f"longitude {longitude:g}, latitude {latitude:g}"],
+            remedy="give degrees (EPSG:4326): longitude -180 to 180, latitude -90 to 90",
+        )
+    known = {f.name: f for f in predictor.schema.numbers}
+    if "longitude" not in known or "latitude" not in known:
+        return []
+
+    def far(east: float, north: float) -> float:
+        return max(
+            abs(value - known[name].mean) / known[name].std
+            for name, value in (("longitude", east), ("latitude", north))
+        )
+
+    if far(longitude, latitude) <= FAR:
+        return []
+    said = (
+        f"the place is far from all training profiles, which lie around longitude "
+        f"{known['longitude'].mean:.1f}, latitude {known['latitude'].mean:.1f}"
+    )
+    if far(latitude, longitude) <= FAR:
+        said += "; longitude and latitude may be exchanged"
+    return [said]
+
+
+def _date(date: datetime.date | None) -> list[str]:
+    if date is not None and date > datetime.date.today():  # noqa: DTZ011 (a day of any zone)
+        raise DescriptionError(
+            "the date lies in the future",
+            samples=[date.isoformat()],
+            remedy="give the day on which the photograph was taken, YYYY-MM-DD",
+        )
+    return []
