@@ -1,0 +1,122 @@
+"""Patterns that a soil face is painted with: blotches, grain, streaks, aggregates and stones.
+
+Belongs here: tiles of noise that repeat without a seam, and cuts of them.
+Never here: what a pattern means in a soil.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from adapters.twin.europe import Array
+
+TILE = 384
+"""px along each side of a tile."""
+
+
+@dataclass(frozen=True, eq=False)
+class Cells:
+    """Cells around random points: aggregates, stones, prisms.
+
+    Attributes:
+        share: Each pixel's cell as a number from 0 to 1, even over the cells.
+        edge: Distance to the nearest edge of the cell in px.
+        bevel: Light from above left on a face that is rounded towards its edges, -1 to 1.
+    """
+
+    share: Array
+    edge: Array
+    bevel: Array
+
+
+@dataclass(frozen=True, eq=False)
+class Surfaces:
+    """Tiles (TILE, TILE) of float32; noise has mean 0 and standard deviation 1.
+
+    Attributes:
+        soft: Blotches of all sizes.
+        rough: Blotches of a few pixels.
+        grain: Pixels.
+        across: Streaks that a trowel leaves.
+        down: Streaks along roots and fissures.
+        crumbs: Small cells.
+        blocks: Large cells.
+    """
+
+    soft: Array
+    rough: Array
+    grain: Array
+    across: Array
+    down: Array
+    crumbs: Cells
+    blocks: Cells
+
+
+def surfaces(draw: np.random.Generator) -> Surfaces:
+    """All tiles, by random numbers of a stream."""
+    return Surfaces(
+        soft=_noise(draw, 1.3, 1.0, 1.0),
+        rough=_noise(draw, 0.9, 1.0, 1.0),
+        grain=_noise(draw, 0.25, 1.0, 1.0),
+        across=_noise(draw, 1.0, 7.0, 1.0),
+        down=_noise(draw, 1.2, 1.0, 5.0),
+        crumbs=_cells(draw, 9.0),
+        blocks=_cells(draw, 30.0),
+    )
+
+
+def _noise(draw: np.random.Generator, slope: float, along: float, up: float) -> Array:
+    """Noise whose amplitude falls with frequency to the power of `slope`, stretched by factors."""
+    y = np.fft.fftfreq(TILE)[:, None] * up
+    x = np.fft.rfftfreq(TILE)[None, :] * along
+    frequency = np.hypot(x, y)
+    # Waves longer than a third of the tile would tint a whole picture.
+    amplitude = np.where(frequency > 3.0 / TILE, frequency, np.inf) ** -slope
+    found = np.fft.irfft2(np.fft.rfft2(draw.normal(size=(TILE, TILE))) * amplitude, (TILE, TILE))
+    return ((found - found.mean()) / found.std()).astype(np.float32)
+
+
+def _cells(draw: np.random.Generator, size: float) -> Cells:
+    """Cells of Voronoi around random points of a torus; `size` is their mean width in px."""
+    from scipy.spatial import cKDTree
+
+    count = round((TILE / size) ** 2)
+    points = draw.uniform(0, TILE, (count, 2))
+    pixels = np.stack(np.mgrid[0:TILE, 0:TILE], axis=-1).reshape(-1, 2)
+    distance, index = cKDTree(points, boxsize=TILE).query(pixels, k=2)
+    away = (pixels - points[index[:, 0]] + TILE / 2) % TILE - TILE / 2
+    edge = (distance[:, 1] - distance[:, 0]) / 2.0
+    lit = -(0.8 * away[:, 0] + 0.6 * away[:, 1]) / np.maximum(distance[:, 0] + edge, 1e-6)
+    share = draw.permutation(count)[index[:, 0]] / count
+    return Cells(*(v.reshape(TILE, TILE).astype(np.float32) for v in (share, edge, lit)))
+
+
+def cut(
+    tile: Array, draw: np.random.Generator, height: int, width: int, stretch: float = 1.0
+) -> Array:
+    """A piece of a tile at a random place, mirrored or not.
+
+    Args:
+        tile: (TILE, TILE).
+        draw: Random numbers.
+        height: px.
+        width: px.
+        stretch: How much taller the pattern gets.
+    """
+    return cuts((tile,), draw, height, width, stretch)[0]
+
+
+def cuts(
+    tiles: tuple[Array, ...],
+    draw: np.random.Generator,
+    height: int,
+    width: int,
+    stretch: float = 1.0,
+) -> tuple[Array, ...]:
+    """Pieces of several tiles at one random place; see `cut`."""
+    down, right = draw.integers(0, TILE, 2)
+    rows = (down + np.arange(height) / stretch).astype(int) % TILE
+    columns = (right + np.arange(width)) % TILE
+    if draw.uniform() < 0.5:
+        columns = columns[::-1]
+    return tuple(tile.take(rows, axis=0).take(columns, axis=1) for tile in tiles)
