@@ -37,8 +37,11 @@ _ENOUGH, _BLUER = 0.1, 0.8
 _LOOKED_AT = 256
 # Orientation tag of EXIF.
 _ORIENTATION = 0x0112
-# What Pillow raises on a damaged file, beside OSError.
-_DAMAGED = (OSError, SyntaxError, ValueError, EOFError, IndexError, struct.error, zlib.error)
+# What Pillow raises on files with some of their bytes changed.
+_DAMAGED = (
+    *(OSError, SyntaxError, ValueError, TypeError, EOFError, IndexError),
+    *(struct.error, zlib.error),
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,24 +122,27 @@ def read_photograph(path: Path, longest: int | None = None) -> Photograph:
     with opened as image:
         _require_size(path, image)
         form, mode, rawmode = str(image.format), image.mode, _rawmode(image)
-        turned = image.getexif().get(_ORIENTATION, 1) in range(5, 9)
-        width, height = image.size[::-1] if turned else image.size
-        said = [f"turned as EXIF orientation {o} asks" for o in (_orientation(image),) if o != 1]
+        size = image.size
         if longest is not None:
-            scale = max(1, max(image.size) // longest)
-            image.draft(None, (image.size[0] // scale, image.size[1] // scale))
+            scale = max(1, max(size) // longest)
+            image.draft(None, (size[0] // scale, size[1] // scale))
         try:
-            image.load()
+            frames = getattr(image, "n_frames", 1)
+            orientation = int(image.getexif().get(_ORIENTATION, 1))
             upright = ImageOps.exif_transpose(image)
         except _DAMAGED as error:
             raise ReadError(
                 f"the picture is cut short or damaged: {error}",
                 file=path.name,
-                samples=[f"{form} {width} x {height}"],
+                samples=[f"{form} {size[0]} x {size[1]}"],
                 remedy="copy the file again from the camera or the publisher",
             ) from error
-    if getattr(image, "n_frames", 1) > 1 and form != "MPO":
-        said.append(f"the first of {image.n_frames} pictures in the file")
+    said = []
+    if orientation in range(2, 9):
+        said.append(f"turned as EXIF orientation {orientation} asks")
+    width, height = size[::-1] if orientation in range(5, 9) else size
+    if frames > 1 and form != "MPO":
+        said.append(f"the first of {frames} pictures in the file")
     pixels, opaque = _rgb(path, upright, rawmode, said)
     kept = ~removed(pixels)
     if opaque is not None:
@@ -195,10 +201,6 @@ def channels_swapped(pixels: np.ndarray, kept: np.ndarray | None = None) -> Chan
     share = float(coloured.mean()) if len(coloured) else 0.0
     bluer = float((bluer_by[coloured] > 0).mean()) if coloured.any() else float("nan")
     return ChannelEvidence(share, bluer, share >= _ENOUGH and bluer >= _BLUER)
-
-
-def _orientation(image: "Image") -> int:
-    return int(image.getexif().get(_ORIENTATION, 1))
 
 
 def _rawmode(image: "Image") -> str:
