@@ -20,7 +20,7 @@ from adapters.twin.morphology import ORGANIC, PARENTS, Horizon
 from adapters.twin.pits import Pit
 from adapters.twin.surfaces import Surfaces, cut, cuts
 
-HEIGHTS = {"tiny": (250, 340), "demo": (250, 340), "full": (420, 640)}
+HEIGHTS = {"tiny": (210, 270), "demo": (250, 330), "full": (420, 640)}
 """Least and greatest height of a picture in px."""
 BLACK_BELOW = 16
 """What was removed is black; the face itself is drawn no darker than this in every channel."""
@@ -119,8 +119,9 @@ def photograph(pit: Pit, taken: Shot, tiles: Surfaces, draw: np.random.Generator
         (height, width, 3) uint8, RGB.
     """
     face = _Face(pit, taken, tiles, draw)
-    lit = face.painted() * face.light()[..., None] * np.array(taken.gain, np.float32)
-    pixels = _ENCODED[(np.clip(lit, 0.0, 1.0) * 4095).astype(np.int16)]
+    lit = face.painted()
+    lit *= face.light()[..., None] * (4095.0 * np.array(taken.gain, np.float32))
+    pixels = _ENCODED[np.clip(lit, 0.0, 4095.0, out=lit).astype(np.int16)]
     if taken.blur:
         pixels = _blurred(pixels, taken.blur)
     noise = taken.noise * cut(tiles.grain, draw, face.height, face.width)
@@ -156,6 +157,8 @@ class _Face:
         streaks = None
         for upper, lower in zip(self.horizons, self.horizons[1:], strict=False):
             amplitude, blurred, tongue = _boundary(upper, lower)
+            # One stretch of a wall is more even than another.
+            amplitude *= float(np.exp(0.4 * self.draw.normal()))
             wave = amplitude * _wave(self.width, self.scale, self.draw)
             place = ragged - lower.top - wave
             if tongue:
@@ -261,8 +264,11 @@ class _Face:
             face *= (1.0 - 0.62 * wide * self._of([c**0.7 if c > 0.12 else 0 for c in cracks]))[
                 ..., None
             ]
-        holes = np.clip(1.6 * (self._cut(self.tiles.across) + 0.9 * self.rough - 4.0), 0.0, 1.0)
-        face *= (1.0 - 0.55 * holes)[..., None]
+        open_ = self._cut(self.tiles.across) + 0.9 * self.rough - 4.0
+        holes = np.flatnonzero(open_ > 0)
+        face.reshape(-1, 3)[holes] *= (
+            1.0 - 0.55 * np.minimum(1.6 * open_.ravel()[holes], 1)[:, None]
+        )
 
     def _stones(self, face: Array) -> None:
         """Stones of two sizes that cover as much as is recorded; rock is stones side by side."""
@@ -270,18 +276,22 @@ class _Face:
         if max(covered) < 0.004:
             return
         stone = munsell.chip(PARENTS[self.pit.setting.parent].stone).astype(np.float32)
-        for cells, part, rim in ((self.tiles.crumbs, 0.35, 1.0), (self.tiles.blocks, 1.0, 1.6)):
+        flat = face.reshape(-1, 3)
+        for cells, part, rim in ((self.tiles.crumbs, 0.35, 0.8), (self.tiles.blocks, 1.0, 1.3)):
             share, edge, bevel = cuts(
                 (cells.share, cells.edge, cells.bevel), self.draw, self.height, self.width
             )
+            chosen = np.flatnonzero(share < part * 1.25 * self._of(covered))
             # Soil between stones takes the rims; a stone covers less than its cell.
-            ragged = rim * (1.0 + 0.6 * self.rough)
-            chosen = share < part * 1.25 * self._of(covered)
-            here = chosen & (edge > ragged)
-            under = chosen & ~here & (bevel < 0)
-            tone = (0.75 + 0.5 * ((share * 977.0) % 1.0) + 0.16 * bevel + 0.06 * self.rough) * here
-            face *= (1.0 - 0.35 * under)[..., None]
-            np.copyto(face, tone[..., None] * stone, where=here[..., None])
+            outside = edge.ravel()[chosen] < rim * (1.0 + 0.45 * self.soft.ravel()[chosen])
+            lit, own = bevel.ravel()[chosen], (share.ravel()[chosen] * 977.0) % 1.0
+            flat[chosen[outside & (lit < 0)]] *= 0.68
+            here = chosen[~outside]
+            tone = (0.65 + 0.5 * own + 0.16 * lit)[~outside]
+            tone *= 1.0 + 0.07 * self.rough.ravel()[here]
+            # Soil sticks to stones, to some more than to others.
+            dusty = (0.15 + 0.45 * ((own * 31.0) % 1.0))[~outside, None]
+            flat[here] = dusty * flat[here] + (1.0 - dusty) * tone[:, None] * stone
 
     def _roots(self, face: Array) -> None:
         """Fine roots, as many as are recorded, thinner and fewer with depth."""
@@ -304,20 +314,21 @@ class _Face:
         """The upper edge: uneven by a centimetre, with litter or blades of grass."""
         from PIL import Image, ImageDraw
 
+        rows = min(self.height, int(6.0 * self.scale))  # No blade hangs lower.
         edge = np.abs(_wave(self.width, self.scale, self.draw)) * 0.7
-        above = self.depth < edge
+        above = self.depth[:rows] < edge
         green = munsell.light(6.3 if self.pit.setting.use == "G" else 5.3, 4.6, 4.0)
-        _blend(face, green, 0.8 * above * (0.7 + 0.3 * np.clip(self.rough, -1, 1)))
+        _blend(face[:rows], green, 0.8 * above * (0.7 + 0.3 * np.clip(self.rough[:rows], -1, 1)))
         if not self.taken.litter:
             return
-        layer = Image.new("L", (self.width, self.height))
+        layer = Image.new("L", (self.width, rows))
         pen = ImageDraw.Draw(layer)
         for x in self.draw.uniform(0, self.width, int(self.width * self.draw.uniform(0.2, 0.9))):
             length = self.draw.uniform(0.5, 3.5) * self.scale
             lean = self.draw.normal(0, 0.8) * length
             pen.line([(x, 0), (x + lean, length)], fill=int(self.draw.integers(90, 230)))
         blade = munsell.light(6.2, 5.2, 5.0) if self.draw.uniform() < 0.6 else green
-        _blend(face, blade, np.asarray(layer, np.float32) / 255.0)
+        _blend(face[:rows], blade, np.asarray(layer, np.float32) / 255.0)
 
     def light(self) -> Array:
         """Light that falls on the face: less at the bottom of the pit, shadow with a soft edge."""
@@ -369,7 +380,10 @@ def _wave(width: int, scale: float, draw: np.random.Generator) -> Array:
 
 def _blend(face: Array, colour: Array, weight: Array) -> None:
     """Move a face towards a colour where the weight says so, in place."""
-    face += weight[..., None].astype(np.float32) * (colour.astype(np.float32) - face)
+    flat, weights = face.reshape(-1, 3), weight.ravel()
+    here = np.flatnonzero(weights > 0.004)
+    part = flat[here]
+    flat[here] = part + weights[here, None].astype(np.float32) * (colour.astype(np.float32) - part)
 
 
 def _blurred(pixels: Array, radius: float) -> Array:
