@@ -220,7 +220,8 @@ class SoilNet(nn.Module):
             batch: See `ProfileBatch`; its truth is read where it is forced or its task left out.
         """
         config = self.config
-        soil = batch["soil"]
+        # Without the picture not even its outline is read.
+        soil = batch["soil"] if "picture" in config.inputs else torch.ones_like(batch["soil"])
         picture = torch.where(soil.unsqueeze(1), batch["picture"], 0).to(self.dtype)
         site = self.site_features(batch)
         rows = Rows.of(self.encoder(picture, soil), soil) if hasattr(self, "encoder") else None

@@ -8,6 +8,7 @@ hidden or absent is in nobody's statistics, and a picture alone is read as one a
 """
 
 import math
+import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,7 @@ OVERLAP = 0.1
 experiments of SoilNet, arXiv 2508.03785 v2)."""
 _OCTAVES = 5
 """Wavelengths by which a depth is told: 200 cm halved down to 12.5 cm."""
+_LONGEST = 300  # characters of another's message
 DEPTH_NUMBERS = 1 + 2 * _OCTAVES
 
 
@@ -131,8 +133,10 @@ class Backbone(nn.Module):
                     local_files_only=True,
                     dtype=torch.float32,
                 )
-        except (KeyError, OSError, TypeError) as error:
-            raise ValueError(f"transformers has no such backbone: {error}") from error
+        except (KeyError, OSError, TypeError, ValueError) as error:
+            # It may go on to list all that there is.
+            said = textwrap.shorten(str(error), _LONGEST)
+            raise ValueError(f"transformers has no such backbone: {said}") from error
         _without_batch_norm(self.network, frozen=config.folder is not None)
         self.width = self.network.channels[-1]
 
@@ -154,13 +158,13 @@ def _without_batch_norm(module: nn.Module, frozen: bool) -> None:
 
 
 class NoPicture(nn.Module):
-    """Stands where no picture is read: a column of empty rows."""
+    """Stands where no picture is read: a column of rows that are all the same."""
 
     width, rows = 1, 64
 
     def forward(self, picture: Tensor, soil: Tensor) -> Tensor:
-        """(B, 1, rows, 1) of zeros."""
-        return picture.new_zeros(len(picture), 1, self.rows, 1)
+        """(B, 1, rows, 1) of ones."""
+        return picture.new_ones(len(picture), 1, self.rows, 1)
 
 
 def picture_encoder(config: PatchCNNConfig | BackboneConfig | None) -> nn.Module:
@@ -354,7 +358,9 @@ class CrossAttentionSteps(nn.Module):
     ) -> None:
         super().__init__()
         self.row = nn.Linear(picture, width)
-        self.site = nn.Linear(site, width)
+        # Attended to besides the rows, of which there may be none.
+        self.place = nn.Parameter(torch.randn(width) * width**-0.5)
+        self.site = nn.Linear(site, width, bias=False) if site else None
         self.query = nn.Parameter(torch.randn(steps, width) * width**-0.5)
         layer = nn.TransformerDecoderLayer(
             width, heads, 2 * width, dropout, batch_first=True, norm_first=True
@@ -364,7 +370,9 @@ class CrossAttentionSteps(nn.Module):
 
     def forward(self, rows: Tensor, seen: Tensor, site: Tensor) -> Tensor:
         """As `LSTMSteps.forward`; rows without soil are not attended to."""
-        told = self.site(site).unsqueeze(1)
+        told = self.place.expand(len(rows), 1, -1)
+        if self.site is not None:
+            told = told + self.site(site).unsqueeze(1)
         memory = torch.cat([told, self.row(rows)], dim=1)
         absent = F.pad(seen <= 0, (1, 0), value=False)
         queries = self.query.expand(len(rows), -1, -1) + told

@@ -41,8 +41,8 @@ _FARTHEST = 4.0
 """Largest |z| of a site's number: what lies farther out is told as lying there."""
 _CONSTANT = 1e-9
 """A number whose deviation is a smaller share of its mean does not vary."""
-_FLIP, _LIGHT, _WHITE, _SITE, _DEPTHS, _PROPERTIES = 0, 1, slice(2, 5), 5, 6, 7
-_CHANCES = 8
+_FLIP, _LIGHT, _WHITE, _WITHHELD, _DEPTHS, _PROPERTIES = 0, 1, slice(2, 5), slice(5, 7), 7, 8
+_CHANCES = 9
 """Chances of a draw, by what they decide."""
 
 
@@ -104,7 +104,8 @@ class ProfileDataset:
             rows,
             flipped=taught & (chances[:, _FLIP] < self.part.flip),
             gain=np.where(taught[:, None], gain, 1.0),
-            withheld=taught & (chances[:, _SITE] < self.part.site_drop),
+            withheld=taught[:, None]
+            & (chances[:, _WITHHELD] < [self.part.site_drop, self.part.place_drop]),
         )
         share = forced_share(self.part.forcing, draws / len(self.rows("train")))
         batch["force_depths"] = torch.from_numpy(taught & (chances[:, _DEPTHS] < share))
@@ -117,8 +118,13 @@ class ProfileDataset:
         Args:
             rows: (B,) rows of the set.
         """
-        never = np.zeros(len(rows), bool)
-        return self._read(rows, flipped=never, gain=np.ones((len(rows), 3)), withheld=never)
+        count = len(rows)
+        return self._read(
+            rows,
+            flipped=np.zeros(count, bool),
+            gain=np.ones((count, 3)),
+            withheld=np.zeros((count, 2), bool),
+        )
 
     def _read(
         self, rows: np.ndarray, flipped: np.ndarray, gain: np.ndarray, withheld: np.ndarray
@@ -255,7 +261,7 @@ def encode(
                 ) from error
     count, most = len(pictures), schema.horizons
     every = np.arange(count)
-    numbers, codes = _Sites.of_columns(schema, columns).of(every, np.zeros(count, bool))
+    numbers, codes = _Sites.of_columns(schema, columns).of(every, np.zeros((count, 2), bool))
     unknown = torch.full((count, most), -1)
     truth = {
         "bounds": torch.ones(count, most),
@@ -387,14 +393,14 @@ def _positions(values: pl.Series, codes: Sequence[str]) -> np.ndarray:
 
 @dataclass(frozen=True)
 class _Sites:
-    """What is known of sites; numbers and codes of place and date come first in each."""
+    """What is known of sites."""
 
     numbers: np.ndarray
     """(n, numbers) float32 z-scores, NaN where missing."""
     codes: np.ndarray
     """(n, codes) int64, -1 where missing."""
-    kept: tuple[np.ndarray, np.ndarray]
-    """Of numbers and of codes: is it place or date, which is never withheld?"""
+    of_place: tuple[np.ndarray, np.ndarray]
+    """Of numbers and of codes, 1 for place and date, 0 for what else is known of the site."""
 
     @classmethod
     def of_columns(cls, schema: ProfileSchema, columns: Mapping[str, pl.Series]) -> "_Sites":
@@ -411,16 +417,20 @@ class _Sites:
             numbers,
             codes,
             (
-                np.array([told.name in PLACE_NUMBERS for told in schema.numbers], bool),
-                np.array([told.name in PLACE_CODES for told in schema.codes], bool),
+                np.array([told.name in PLACE_NUMBERS for told in schema.numbers], np.int64),
+                np.array([told.name in PLACE_CODES for told in schema.codes], np.int64),
             ),
         )
 
     def of(self, rows: np.ndarray, withheld: np.ndarray) -> tuple[Tensor, Tensor]:
-        """Numbers, NaN where missing, and codes of some rows; only place and date if withheld."""
-        here = withheld[:, None]
-        numbers = np.where(here & ~self.kept[0], np.float32(np.nan), self.numbers[rows])
-        codes = np.where(here & ~self.kept[1], -1, self.codes[rows])
+        """Numbers, NaN where missing, and codes of some rows.
+
+        Args:
+            rows: (B,).
+            withheld: (B, 2) bool: is the site, and are place and date, to be missing?
+        """
+        numbers = np.where(withheld[:, self.of_place[0]], np.float32(np.nan), self.numbers[rows])
+        codes = np.where(withheld[:, self.of_place[1]], -1, self.codes[rows])
         return torch.from_numpy(numbers), torch.from_numpy(codes)
 
 

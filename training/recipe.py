@@ -82,6 +82,7 @@ class ProfilesDataset(_Part):
     site_drop: float = Field(
         0.0, ge=0, le=1, description="Chance of all but place and date to be withheld."
     )
+    place_drop: float = Field(0.0, ge=0, le=1, description="Chance of place and date likewise.")
     forcing: Forcing = Forcing()
 
 
