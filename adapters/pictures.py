@@ -7,7 +7,7 @@ Never here: computing what is drawn, or where a picture is shown.
 import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import numpy as np
@@ -134,6 +134,34 @@ def class_map(codes: "np.ndarray", present: "np.ndarray", colours: Mapping[int, 
     buffer = io.BytesIO()
     imsave(buffer, picture, format="png", metadata={"Software": None})
     return buffer.getvalue()
+
+
+def profile(
+    picture: "np.ndarray", soil: "np.ndarray", horizons: Sequence[Mapping[str, Any]]
+) -> bytes:
+    """A photograph of a soil profile with its horizons: boundaries over it, symbols beside it.
+
+    Args:
+        picture: (h, w, 3) uint8, from the surface down to 100 cm.
+        soil: (h, w) bool; what is none is transparent.
+        horizons: With `top` and `bottom` in cm and `symbol`, which may be None.
+    """
+    import numpy as np
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(2.9, 4.2), dpi=80, layout="constrained")
+    axes = figure.subplots()
+    wide = 100.0 * picture.shape[1] / picture.shape[0]
+    shown = np.dstack([picture, np.where(soil, 255, 0).astype(np.uint8)])
+    axes.imshow(shown, extent=(0, wide, 100, 0))
+    for horizon in horizons:
+        axes.hlines(horizon["bottom"], 0, wide, color="white", linewidth=1.2)
+        axes.hlines(horizon["bottom"], 0, wide, color=ORANGE, linewidth=0.8, linestyle="--")
+        middle = (horizon["top"] + horizon["bottom"]) / 2
+        axes.text(1.04 * wide, middle, horizon["symbol"] or "?", va="center", fontsize=9)
+    axes.set(ylabel="depth, cm", xticks=[], xlim=(0, wide), ylim=(100, 0))
+    axes.spines[:].set_visible(False)
+    return png(figure)
 
 
 def histogram(values: Sequence[float], label: str) -> bytes:

@@ -47,9 +47,19 @@ class Settings(BaseModel):
     twin_size: str = Field(
         "demo", pattern="^(tiny|demo|full)$", description="Size of the synthetic twin."
     )
+    twin_photographs: str = Field(
+        "tiny",
+        pattern="^(tiny|demo|full)$",
+        description="Size of the twin's photographs of soil profiles: about 60, 400 or 3,350.",
+    )
     twin_seed: int = Field(20090401, description="Seed of the synthetic twin.")
     training_ranks: int = Field(
         2, ge=1, description="Processes that a training job is launched with."
+    )
+    soilnet_families: bool = Field(
+        False,
+        description="Train SoilNet's models of single tasks by themselves, too, beside the one of "
+        "all tasks.",
     )
     tiles_per_kind: int = Field(
         4,

@@ -11,7 +11,7 @@ import importlib.util
 import json
 import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from types import ModuleType
@@ -31,6 +31,8 @@ ORIGIN_FILE = ".origin.json"
 SOURCES = tuple(sorted(path.parent.name for path in SOURCES_DIR.glob("*/twin.py")))
 """Sources that the twin writes: those whose folder says how."""
 SIZES = ("tiny", "demo", "full")
+PHOTOGRAPHED = "soilnet_profiles"
+"""Source of photographs, whose size is a setting of its own: drawing them takes longest."""
 
 
 @functools.cache
@@ -136,7 +138,7 @@ def write(
             writes.
     """
     sources = SOURCES if sources is None else tuple(sources)
-    size = settings.twin_size if size is None else size
+    sizes = {source: size or _size(settings, source) for source in sources}
     seed = settings.twin_seed if seed is None else seed
     if unknown := sorted(set(sources) - set(SOURCES)):
         raise SettingsError(
@@ -144,14 +146,14 @@ def write(
             samples=unknown,
             remedy=f"it writes: {', '.join(SOURCES)}",
         )
-    if size not in SIZES:
+    if wrong := sorted({*sizes.values()} - set(SIZES)):
         raise SettingsError(
-            "no such size of the twin", samples=[size], remedy=f"choose one of {', '.join(SIZES)}"
+            "no such size of the twin", samples=wrong, remedy=f"choose one of {', '.join(SIZES)}"
         )
     written: list[Path] = []
     to_do: dict[str, tuple[dict[str, object], dict[str, str]]] = {}
     for source in sources:
-        recipe = {"size": size, "seed": seed, "code": _code_digest(source)}
+        recipe = {"size": sizes[source], "seed": seed, "code": _code_digest(source)}
         if faults and source in faults:
             recipe["faults"] = dict(faults[source])
         state, own = _state(settings, source, recipe)
@@ -162,21 +164,26 @@ def write(
     if to_do:
         from adapters.twin.sizes import require_room
 
-        require_room(to_do, size, settings)
-        world = _world(size, seed)
+        require_room({source: sizes[source] for source in to_do}, settings)
+        worlds = _worlds({sizes[source] for source in to_do}, seed)
         for source, (recipe, own) in to_do.items():
+            world = worlds[sizes[source]]
             written += _write_source(settings, source, recipe, world, old=set(own))
     return sorted(written)
 
 
 def stale(settings: Settings) -> list[str]:
     """Sources that `write` would write, or write again, by these settings."""
-    about = {"size": settings.twin_size, "seed": settings.twin_seed}
-    return [
-        source
-        for source in SOURCES
-        if _state(settings, source, {**about, "code": _code_digest(source)})[0] == "stale"
-    ]
+
+    def recipe(source: str) -> dict[str, object]:
+        size, code = _size(settings, source), _code_digest(source)
+        return {"size": size, "seed": settings.twin_seed, "code": code}
+
+    return [s for s in SOURCES if _state(settings, s, recipe(s))[0] == "stale"]
+
+
+def _size(settings: Settings, source: str) -> str:
+    return settings.twin_photographs if source == PHOTOGRAPHED else settings.twin_size
 
 
 def _state(
@@ -197,11 +204,13 @@ def _state(
     return "current" if current else "stale", own
 
 
-def _world(size: str, seed: int) -> "World":
+def _worlds(sizes: Iterable[str], seed: int) -> dict[str, "World"]:
+    """The one synthetic Europe at each of these sizes."""
     from adapters.twin.europe import Europe
     from adapters.twin.world import World
 
-    return World(Europe(seed), size)
+    europe = Europe(seed)
+    return {size: World(europe, size) for size in sizes}
 
 
 def _write_source(

@@ -8,7 +8,7 @@ that repeat, take next to nothing; the estimate is on the safe side.
 """
 
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from adapters.errors import SettingsError
@@ -82,24 +82,23 @@ def _column(spec: SourceSpec, column: Column, size: str) -> tuple[float, float]:
     return elements * rows * _TEXT, elements * rows * _STORED
 
 
-def require_room(sources: Iterable[str], size: str, settings: Settings) -> None:
+def require_room(sizes: Mapping[str, str], settings: Settings) -> None:
     """Refuse to begin what would not fit.
 
     Args:
-        sources: Source ids that are to be written.
-        size: `tiny`, `demo` or `full`.
+        sizes: Source that is to be written -> `tiny`, `demo` or `full`.
         settings: Where the data go.
 
     Raises:
         SettingsError: The sources would take more than LIMIT, or more than the disk has.
     """
-    needed = estimate(sources, size).whole
+    needed = sum(estimate([source], size).whole for source, size in sizes.items())
     settings.data_root.mkdir(parents=True, exist_ok=True)
     free = shutil.disk_usage(settings.data_root).free
     most, why = min((LIMIT, "that the twin may take"), (free, "that the disk has"))
     if needed > most:
         raise SettingsError(
-            f"the twin at size {size} needs about {needed / 1e9:.2f} GB for raw files, archive and "
+            f"the twin needs about {needed / 1e9:.2f} GB for raw files, archive and "
             f"standardised data, more than the {most / 1e9:.2f} GB {why}",
             file=str(settings.data_root),
             remedy="choose a smaller size (twin_size), fewer sources, or a data_root on a larger "

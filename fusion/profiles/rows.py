@@ -22,6 +22,8 @@ SOURCE = "soilnet_profiles"
 SITES, PHOTOGRAPHS = f"{SOURCE}__sites", f"{SOURCE}__photographs"
 ORDINAL = ("carbonate", "humus", "roots")
 """Classes whose codes are degrees of one thing; their codebooks list them from least to most."""
+MISSING = "photograph_missing"
+"""Flag of a horizon whose photograph is not there."""
 UNUSABLE = {
     "unreadable": "it cannot be opened",
     "channels_swapped": "red and blue are swapped",
@@ -79,15 +81,17 @@ def rows(horizons: Source, sites: Source, photographs: Source) -> Rows:
     """Join what is known of each photograph.
 
     Args:
-        horizons: One row a horizon, of one photograph or, without its name, of all of its profile.
+        horizons: One row a horizon of a photograph.
         sites: One row a profile.
         photographs: One row a photograph.
     """
     pictures = photographs.table.select("row_ref", "photograph", "profile", "sha256")
     left_out = _same_files(pictures.drop_nulls("sha256")) | _unusable(photographs)
-    described = _described(horizons, pictures)
-    known, said = set(pictures["photograph"]), described["photograph"].unique().sort()
-    left_out |= {name: "the photograph is missing" for name in said if name not in known}
+    told_again = pl.col("row_ref").is_in(horizons.repeated.implode())
+    described = horizons.table.filter(~told_again).drop_nulls("photograph")
+    lost = horizons.flags.filter(pl.col("flag") == MISSING)["raw"]
+    left_out |= {name: "the photograph is missing" for name in lost}
+    said = described["photograph"].unique().sort()
     left_out |= {
         name: "no horizon is described"
         for name in pictures["photograph"]
@@ -131,15 +135,6 @@ def _same_files(photographs: pl.DataFrame) -> dict[str, str]:
     return {name: "the same file stands there twice" for name in again} | {
         name: "the same file stands for two profiles" for name in between
     }
-
-
-def _described(horizons: Source, pictures: pl.DataFrame) -> pl.DataFrame:
-    """Rows of horizons with the name of their photograph."""
-    table = horizons.table.filter(~pl.col("row_ref").is_in(horizons.repeated.implode()))
-    named = table.filter(pl.col("photograph").is_not_null())
-    of_profile = table.filter(pl.col("photograph").is_null()).drop("photograph")
-    shared = of_profile.join(pictures.select("photograph", "profile"), on="profile")
-    return pl.concat([named, shared.select(named.columns)])
 
 
 def _profiles(described: pl.DataFrame) -> tuple[pl.DataFrame, dict[str, str]]:

@@ -67,6 +67,12 @@ def report(settings: Settings, group: str) -> dict[str, Any]:
     return json.loads((settings.profiles / group / "report.json").read_text(encoding="utf-8"))
 
 
+def original(settings: Settings, group: str, row: int) -> Path:
+    """File of the photograph that a row of the set in use was made from."""
+    known = json.loads((settings.profiles / group / "made_from.json").read_text(encoding="utf-8"))
+    return object_path(known["pictures"][row], settings)
+
+
 def profiles(settings: Settings, group: str) -> Made | None:
     """Make the set of photographed profiles of a group, which `CURRENT` names then.
 
