@@ -74,7 +74,7 @@ def test_rare_symbols_stand_for_common_ones() -> None:
 @pytest.mark.parametrize(
     ("counts", "taken"),
     [
-        ({"Ap": 20, "Sp": 99, "Sx": 1}, "Sp"),  # same main symbol
+        ({"Sp": 20, "Ax": 99, "Sx": 1}, "Sp"),  # same main symbol
         ({"Bv": 20, "Bt": 30, "Bs": 30, "Bx": 1}, "Bs"),  # more frequent, then alphabet
         ({"Av": 99, "Bt": 11, "Bv": 11, "Bq": 1}, "Bt"),
     ],
