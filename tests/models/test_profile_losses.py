@@ -258,3 +258,34 @@ def test_gradients_are_those_of_the_differences() -> None:
         slope = losses.hierarchical(up, codes, levels())[0]
         slope = (slope - losses.hierarchical(down, codes, levels())[0]) / (2 * step)
         assert given.grad[place].item() == pytest.approx(slope.item(), abs=2e-3)
+
+
+@pytest.mark.parametrize("label_loss", ["cross_entropy", "embedding", "hierarchical"])
+def test_each_label_loss_teaches_labels(label_loss: str) -> None:
+    torch.manual_seed(3)
+    vectors = torch.from_numpy(taxonomy(LABELS).embedding()).float()
+    codes = torch.arange(len(LABELS)).repeat(20)
+    features = torch.eye(len(LABELS))[codes] + 0.1 * torch.randn(len(codes), len(LABELS))
+    width = vectors.shape[1] if label_loss == "embedding" else len(LABELS)
+    head = torch.nn.Linear(len(LABELS), width)
+    optimiser = torch.optim.Adam(head.parameters(), 0.1)
+
+    def scored() -> Tensor:
+        out = head(features)
+        if label_loss == "embedding":
+            out = torch.nn.functional.normalize(out, dim=-1) @ vectors.T
+        return out.unsqueeze(0)
+
+    found = prediction() | {"markers": None, "stop": None, "stones": None, "classes": {}}
+    rows = torch.linspace(0, 1, len(codes) + 1)[1:].unsqueeze(0)
+    true = {
+        "bounds": rows,
+        "horizons": torch.ones_like(rows, dtype=torch.bool),
+        "symbol": codes.unsqueeze(0),
+    }
+    for _ in range(60):
+        total, count = terms(found | {"used": rows, "symbol": scored()}, true, label_loss)["symbol"]
+        optimiser.zero_grad()
+        (total / count).backward()
+        optimiser.step()
+    assert (scored().argmax(-1) == codes).float().mean() > 0.95
