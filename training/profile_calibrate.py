@@ -110,11 +110,14 @@ def calibrate_profiles(
     else:
         chances = uncalibrated()
 
+    # Validation moves no weight either, and what pictures look like is not chosen on it.
+    apart = np.concatenate([dataset.rows("validation"), held])
+
     def seen(rows: np.ndarray) -> list[np.ndarray]:
         return [looks(dataset.profiles.picture(i), dataset.profiles.soil(i)) for i in rows.tolist()]
 
     return ProfileCalibration(
-        chances=chances, pictures=likeness(np.stack(seen(train)), seen(held), names[held])
+        chances=chances, pictures=likeness(np.stack(seen(train)), seen(apart), names[apart])
     )
 
 
@@ -131,11 +134,13 @@ def calibrate_chances(guess: Guess, truth: Truth, profiles: Sequence[str]) -> Ch
     heads = {name: (chances, found.classes[name]) for name, chances in guess.classes.items()}
     if guess.symbol is not None:
         heads["symbol"] = (guess.symbol, found.symbol)
-    temperature = {}
+    temperature, evidence = {}, len(np.unique(names))
     for name, (chances, codes) in heads.items():
         if (known := there & (codes >= 0)).any():
-            temperature[name] = conformal.temperature(_logits(chances[known]), codes[known])
-    chances = Chances(profiles=len(np.unique(names)), temperature=temperature, levels=())
+            temperature[name] = conformal.temperature(
+                _logits(chances[known]), codes[known], evidence
+            )
+    chances = Chances(profiles=evidence, temperature=temperature, levels=())
     levels = []
     for level in LEVELS:
         least = np.inf

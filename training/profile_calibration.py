@@ -20,7 +20,7 @@ BINS = 15
 _STEPS = 60
 
 
-def temperature(scores: np.ndarray, truth: np.ndarray) -> float:
+def temperature(scores: np.ndarray, truth: np.ndarray, evidence: int | None = None) -> float:
     """What scores are divided by so that their softmax is calibrated (Guo et al. 2017).
 
     The likelihood is concave in the inverse of the temperature, whose derivative is halved to its
@@ -29,8 +29,14 @@ def temperature(scores: np.ndarray, truth: np.ndarray) -> float:
     Args:
         scores: (m, C) logits or cosines.
         truth: (m,) codes, all known.
+        evidence: Independent observations k that they are, fewer than m where they come in groups.
+            The true code is then sure to (k + 1) / (k + 2) (Platt 1999), so that a few that are all
+            right do not make every confidence 1.
     """
     own = np.take_along_axis(scores, truth[:, None], 1)[:, 0]
+    if evidence is not None:
+        others = (scores.sum(1) - own) / (scores.shape[1] - 1)
+        own = (own * (evidence + 1) + others) / (evidence + 2)
     low, high = -np.log(1000), np.log(1000)
     for _ in range(_STEPS):
         middle = (low + high) / 2

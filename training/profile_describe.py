@@ -5,21 +5,20 @@ data. Never here: decoding files, drawing (`training.profile_drawing`), the netw
 """
 
 import datetime
-import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import polars as pl
 
 from adapters.errors import DescriptionError
 from adapters.readers.photograph import Photograph, channels_swapped, read_photograph
 from fusion.profiles.pictures import LONGEST, frame, picture
 from fusion.profiles.store import DEPTH_CM
 from fusion.profiles.taxonomy import taxonomy
+from training import profile_calibration as conformal
+from training.profile_description import Candidate, Description, Horizon, Seen
 from training.profile_forms import Guess
 from training.profile_likeness import looks
 from training.profile_predict import ProfilePredictor
@@ -34,120 +33,6 @@ THINNEST_CM = 0.5
 FAR = 4.0
 """Deviations of the training sites from their mean, beyond which a place is called far."""
 SHOWN_CM = (10.0, 1000.0)
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """A code, and how sure the model is of it: a calibrated chance."""
-
-    code: str
-    confidence: float
-
-
-@dataclass(frozen=True)
-class Horizon:
-    """A predicted horizon.
-
-    Attributes:
-        top_cm: Depth of its upper boundary.
-        bottom_cm: Of its lower one.
-        symbols: The likeliest, first.
-        main: The likeliest main symbols: sums over the symbols below them.
-        symbol_set: Symbols among which the true one is, at the level of the description; None where
-            the model has seen too few profiles to say.
-        stones_percent: By volume.
-        properties: The likeliest code of each feature.
-    """
-
-    top_cm: float
-    bottom_cm: float
-    symbols: tuple[Candidate, ...]
-    main: tuple[Candidate, ...]
-    symbol_set: tuple[str, ...] | None
-    stones_percent: float | None
-    properties: dict[str, Candidate]
-
-
-@dataclass(frozen=True)
-class Description:
-    """What a model says of a photograph.
-
-    Attributes:
-        photograph: Name of the file.
-        longitude: In degrees; None where the place was not said.
-        latitude: In degrees.
-        date: Of the photograph.
-        shown_cm: Depth that the photograph was taken to reach.
-        horizons: From the surface down.
-        boundary_within_cm: Distance to a true boundary, at the level; None where unknown.
-        level: Of sets and distances.
-        site_unknown: Facts of the site that the model asks for and was not told.
-        unusual: Rarity among pictures of profiles: the share of those that no weight was fitted to
-            which look at least as unlike the training pictures.
-        unusual_of: How many such profiles there were.
-        warnings: What speaks against believing the description.
-        notes: What was done to the photograph, and what was not known.
-        origin: Of the photographs that the model was trained on.
-        model: Folder of its run.
-    """
-
-    photograph: str
-    longitude: float | None
-    latitude: float | None
-    date: datetime.date | None
-    shown_cm: float
-    horizons: tuple[Horizon, ...]
-    boundary_within_cm: float | None
-    level: float
-    site_unknown: tuple[str, ...]
-    unusual: float
-    unusual_of: int
-    warnings: tuple[str, ...]
-    notes: tuple[str, ...]
-    origin: str
-    model: str
-
-    def as_dict(self) -> dict[str, Any]:
-        """All of it, ready for JSON."""
-        return json.loads(json.dumps(asdict(self), default=str))
-
-    def table(self) -> pl.DataFrame:
-        """One row a horizon: depths, the symbols with confidences, the properties."""
-        rows = []
-        for number, horizon in enumerate(self.horizons, start=1):
-            row: dict[str, Any] = {
-                "horizon": number,
-                "top_cm": horizon.top_cm,
-                "bottom_cm": horizon.bottom_cm,
-            }
-            for place, one in enumerate(horizon.symbols, start=1):
-                row |= {f"symbol_{place}": one.code, f"confidence_{place}": one.confidence}
-            if horizon.main:
-                row |= {
-                    "main_symbol": horizon.main[0].code,
-                    "main_confidence": horizon.main[0].confidence,
-                }
-            if horizon.symbol_set is not None:
-                row["symbol_set"] = " ".join(horizon.symbol_set)
-            if horizon.stones_percent is not None:
-                row["stones_percent"] = horizon.stones_percent
-            for name, one in horizon.properties.items():
-                row |= {name: one.code, f"{name}_confidence": one.confidence}
-            rows.append(row | {"origin": self.origin})
-        return pl.DataFrame(rows, infer_schema_length=None)
-
-
-@dataclass(frozen=True, eq=False)
-class Seen:
-    """A photograph as it was described: what a drawing shows.
-
-    Attributes:
-        pixels: (h, w, 3) uint8, upright and cut: its rows reach from the surface to `shown_cm`.
-        shown_cm: Depth of its lower edge.
-    """
-
-    pixels: np.ndarray
-    shown_cm: float
 
 
 class Describer:
@@ -228,9 +113,11 @@ class Describer:
         notes = [*read.converted]
         if longitude is None:
             notes.append("no place was given: described with the site unknown")
+        if self.predictor.calibration.pictures.limit is None:
+            notes.append("too few profiles were held back to tell whether the picture is usual")
         if shown_cm < DEPTH_CM:
             notes.append(f"what lies below {shown_cm:g} cm is not in the photograph, and not told")
-        chances = self.predictor.calibration.chances
+        within = self.predictor.calibration.chances.at(LEVEL).boundary_cm
         described = Description(
             photograph=photograph.name,
             longitude=longitude,
@@ -238,7 +125,7 @@ class Describer:
             date=date,
             shown_cm=shown_cm,
             horizons=self._horizons(guess, min(shown_cm, DEPTH_CM)),
-            boundary_within_cm=chances.boundary(LEVEL),
+            boundary_within_cm=None if within is None else round(within, 1),
             level=LEVEL,
             site_unknown=unknown,
             unusual=unusual,
@@ -293,47 +180,49 @@ class Describer:
                 "describe the photograph again"
             )
         distance = float(pictures.distance(looks(made, soil)[None])[0])
-        unusual = pictures.rarity(distance)
-        if unusual <= pictures.limit:
+        unusual, count = pictures.rarity(distance), len(pictures.usual)
+        if pictures.limit is not None and unusual <= pictures.limit:
             doubts.append(
                 "this may be no soil profile, or one unlike all that the model knows: its colours "
-                f"and contrasts are {distance:.1f} deviations from the training pictures', farther "
-                f"than {1 - unusual:.0%} of {len(pictures.usual)} profiles that were held back"
+                f"and contrasts are at distance {distance:.1f} from those of training pictures; of "
+                f"{count} profiles that were held back the farthest is at {pictures.usual[-1]:.1f}"
             )
         return unusual, doubts
 
     def _horizons(self, guess: Guess, shown_cm: float) -> tuple[Horizon, ...]:
-        found = []
-        segments, schema = guess.segments, self.predictor.schema
-        kept = None
-        if guess.symbol is not None:
-            kept = self.predictor.calibration.chances.sets(guess.symbol, LEVEL)
-        edges = [0.0]
-        for k in range(int(segments.count[0])):
-            bottom = min(float(segments.bounds[0, k]) * DEPTH_CM, shown_cm)
-            if bottom - edges[-1] < THINNEST_CM:
-                continue
-            symbols = _first(guess.symbol[0, k], schema.labels) if guess.symbol is not None else ()
-            found.append(
-                Horizon(
-                    top_cm=round(edges[-1], 1),
-                    bottom_cm=round(bottom, 1),
-                    symbols=symbols,
-                    main=self._main(guess, k),
-                    symbol_set=None
-                    if kept is None
-                    else tuple(np.array(schema.labels)[kept[0, k]].tolist()),
-                    stones_percent=None
-                    if guess.stones is None
-                    else round(float(guess.stones[0, k]) * 100, 1),
-                    properties={
-                        name: _first(chances[0, k], schema.classes[name].codes)[0]
-                        for name, chances in guess.classes.items()
-                    },
-                )
-            )
-            edges.append(bottom)
+        found, edges = [], [0.0]
+        for k in range(int(guess.segments.count[0])):
+            bottom = min(float(guess.segments.bounds[0, k]) * DEPTH_CM, shown_cm)
+            if bottom - edges[-1] >= THINNEST_CM:
+                found.append(self._horizon(guess, k, edges[-1], bottom))
+                edges.append(bottom)
         return tuple(found)
+
+    def _horizon(self, guess: Guess, k: int, top: float, bottom: float) -> Horizon:
+        schema = self.predictor.schema
+        symbols, chosen = (), None
+        if guess.symbol is not None:
+            chances = guess.symbol[0, k]
+            symbols = _first(chances, schema.labels)
+            least = self.predictor.calibration.chances.at(LEVEL).least_chance
+            if least is not None:
+                kept = conformal.label_sets(chances, least)
+                chosen = tuple(x for x, there in zip(schema.labels, kept, strict=True) if there)
+        return Horizon(
+            top_cm=round(top, 1),
+            bottom_cm=round(bottom, 1),
+            symbols=symbols,
+            main=self._main(guess, k),
+            symbol_set=chosen,
+            stones_percent=None
+            if guess.stones is None
+            else round(float(guess.stones[0, k]) * 100, 1),
+            properties={
+                feature.name: _first(guess.classes[feature.name][0, k], feature.codes)[0]
+                for feature in schema.classes
+                if feature.name in guess.classes
+            },
+        )
 
     def _main(self, guess: Guess, k: int) -> tuple[Candidate, ...]:
         if guess.symbol is None:

@@ -5,8 +5,8 @@ Never here: the model, files, words for people.
 
 The distance is Mahalanobis', with the covariance shrunk as Ledoit and Wolf (2004, doi
 10.1016/S0047-259X(03)00096-4) do, from the mean of training pictures. What is usual is what
-pictures of profiles show that no weight was fitted to (calibration split): of n such profiles, a
-picture of the same kind is farther than all of them in 1 of n + 1 cases.
+pictures of profiles show that no weight was fitted to (validation and calibration split): of n such
+profiles, a picture of the same kind is farther than all of them in 1 of n + 1 cases.
 
 It sees colours, their order in depth and their roughness, and nothing else. A sky, a lawn, a page
 of print or another light is told; a brown wall, a heap of earth or a profile of other soils than
@@ -23,7 +23,9 @@ _SLICES = 4
 _SHARES = (5, 50, 95)
 """Percentiles of the two chromaticities."""
 _RARE = 0.01
-"""Share of usual pictures that may be called unusual, where there are pictures enough to tell."""
+"""Share of usual pictures that may be called unusual, where there are profiles enough."""
+LEAST_PROFILES = 9
+"""Below that one usual picture in ten would be called unusual, and nothing is said."""
 
 
 class Likeness(BaseModel):
@@ -47,9 +49,10 @@ class Likeness(BaseModel):
         return (1 + farther) / (len(self.usual) + 1)
 
     @property
-    def limit(self) -> float:
-        """Rarity up to which a picture is called unusual; at least `1 / (profiles + 1)`."""
-        return max(_RARE, 1 / (len(self.usual) + 1))
+    def limit(self) -> float | None:
+        """Rarity up to which a picture is called unusual; None with too few profiles to tell."""
+        count = len(self.usual)
+        return max(_RARE, 1 / (count + 1)) if count >= LEAST_PROFILES else None
 
 
 def likeness(train: np.ndarray, held: Sequence[np.ndarray], profiles: np.ndarray) -> Likeness:
