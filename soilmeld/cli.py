@@ -16,6 +16,7 @@ from rich.table import Table
 
 from adapters.errors import SoilmeldError
 from adapters.settings import Settings, load_settings
+from soilmeld.profile_verbs import app as profiles
 from soilmeld.tile_verbs import app as tiles
 
 app = typer.Typer(
@@ -29,6 +30,7 @@ app = typer.Typer(
     `soilmeld query` gets rows of them.""",
 )
 app.add_typer(tiles, name="tiles")
+app.add_typer(profiles, name="profiles")
 console = Console()
 errors = Console(stderr=True)
 

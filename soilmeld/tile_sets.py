@@ -16,6 +16,7 @@ import numpy as np
 from adapters.errors import LicenceError
 from adapters.modalities import ModalitySpec, modality
 from adapters.settings import Settings
+from soilmeld.in_use import folder_in_use, groups_in_use
 from soilmeld.reader import NotFoundError
 
 if TYPE_CHECKING:
@@ -25,8 +26,11 @@ if TYPE_CHECKING:
 
 def groups_with_tiles(settings: Settings) -> list[str]:
     """Groups that have a set of tiles."""
-    places = (settings.captions, settings.tiles)
-    return sorted({path.parent.name for place in places for path in place.glob("*/CURRENT")})
+    return groups_in_use(_places(settings))
+
+
+def _places(settings: Settings) -> tuple[Path, Path]:
+    return settings.captions, settings.tiles
 
 
 def open_tiles(settings: Settings, group: str | None = None) -> "TileSet":
@@ -42,18 +46,7 @@ def open_tiles(settings: Settings, group: str | None = None) -> "TileSet":
     """
     from fusion.tiles.store import TileSet
 
-    known = groups_with_tiles(settings)
-    if group is None and len(known) == 1:
-        group = known[0]
-    if group not in known:
-        raise NotFoundError(
-            f"no tiles of group {group!r}" if group else "no group of tiles is named",
-            samples=known,
-            remedy="name one of the groups found; `soilmeld run` makes tiles where scenes are",
-        )
-    pointers = (place / group / "CURRENT" for place in (settings.captions, settings.tiles))
-    pointer = next(path for path in pointers if path.is_file())
-    return TileSet(pointer.parent / pointer.read_text(encoding="utf-8").strip())
+    return TileSet(folder_in_use(_places(settings), group, "tiles"))
 
 
 def row_of(tiles: "TileSet", tile_id: str) -> int:
