@@ -623,7 +623,7 @@ def _parse_categorical(
     by: None,
 ) -> tuple[pl.Series, pl.DataFrame]:
     trimmed, flags = _without_missing(table, column, native, text)
-    trimmed = _that_counts(column, trimmed)
+    trimmed = that_counts(column, trimmed)
     book = codebook(str(column.codebook), spec.folder)
     codes, unknown = book.normalise(trimmed)
     if not unknown.any():
@@ -661,11 +661,11 @@ def _parse_text(
     by: None,
 ) -> tuple[pl.Series, pl.DataFrame]:
     trimmed, flags = _without_missing(table, column, native, text)
-    return _that_counts(column, trimmed), flags
+    return that_counts(column, trimmed), flags
 
 
-def _that_counts(column: Column, text: pl.Series) -> pl.Series:
-    """What the column's pattern takes of each text; the whole of one that it does not match."""
+def that_counts(column: Column, text: pl.Series) -> pl.Series:
+    """What a column's pattern takes of each text; the whole of one that it does not match."""
     if column.pattern is None:
         return text
     groups = text.str.extract_groups(column.pattern).struct.unnest()

@@ -14,7 +14,7 @@ import polars as pl
 
 from adapters.archive import RawVersion
 from adapters.blocks import averaged
-from adapters.columns import ColumnRecord, Parsed, match_headers, parse_table
+from adapters.columns import ColumnRecord, Parsed, match_headers, parse_table, that_counts
 from adapters.correcting import correct_table
 from adapters.errors import ReadError, SoilmeldError, SpecError, refuse
 from adapters.place import locate, sink, when
@@ -279,10 +279,11 @@ def _joined_rows(
 
 
 def _texts(spec: SourceSpec, name: str, native: NativeTable) -> pl.DataFrame:
-    """Trimmed text of the scalar columns of a native table, under canonical names."""
+    """What counts of the scalar columns of a native table, as text under canonical names."""
     places = match_headers(spec, name, native)
+    columns = {c.name: c for c in spec.columns if c.table == name}
     return native.cells.select(
-        pl.col(at[0]).str.strip_chars().alias(column)
+        that_counts(columns[column], native.cells[at[0]].str.strip_chars()).alias(column)
         for column, at in places.items()
         if len(at) == 1 and at[0] is not None
     ).with_columns(native.rows.cast(pl.String).alias("__row"))
