@@ -301,7 +301,7 @@ def soil_type(setting: Setting, draw: np.random.Generator) -> str:
         return "MN"
     if s.form == "T" and s.parent == "alluvium" and chance < 0.55:
         return "AB"
-    if s.water < 75 + 20 * draw.normal():
+    if s.water < 95 + 25 * draw.normal():
         return "GG"
     if s.form == "T" and s.parent != "alluvium" and chance < 0.6:
         return "YK"
@@ -309,20 +309,20 @@ def soil_type(setting: Setting, draw: np.random.Generator) -> str:
         return "YY"
     if s.rock < 45:
         return "RR" if s.lime > 30 else "RQ"
-    if s.dense > 0.75 and s.slope < 9 and s.clay > 14:
+    if s.dense > 0.66 and s.slope < 9 and s.clay > 14:
         return "DD" if s.clay > 38 else "SS"
     if s.clay > 42:
         return "DD"
     if s.parent == "loess" and s.rain < 600 and s.lime > 5 and chance < 0.75:
         return "TT"
-    if s.lime > 4 and s.leached < 32:
+    if s.lime > 4 and s.leached < 24:
         return "BC" if chance < 0.35 else "RZ"
     if s.parent in ("sand", "red sandstone") and s.clay < 9:
-        if s.rain > 720 and s.warmth < 10 and chance < 0.55:
+        if s.rain > 560 and s.warmth < 12 and chance < 0.45:
             return "PP"
-        if s.parent == "sand" and s.fertile > 1.15 and chance < 0.5:
+        if s.parent == "sand" and chance > 0.92:
             return "YE"
-        return "LF" if chance > 0.75 else "BB" if chance > 0.12 else "RQ"
+        return "LF" if chance > 0.72 else "BB" if chance > 0.12 else "RQ"
     if s.parent in ("loess", "till") and s.slope < 12:
         return "LF" if s.sand > 45 and chance < 0.6 else "LL" if chance < 0.8 else "BB"
     return "RQ" if s.form == "K" and chance < 0.3 else "BB"

@@ -79,14 +79,14 @@ def _code_digest(source: str) -> str:
 
 
 def code_of_the_twin() -> str:
-    """SHA-256 of the code that all of the twin shares."""
+    """SHA-256 of the code that all of the twin shares, and of its tables."""
     return _shared_digest().hex()
 
 
 @functools.cache
 def _shared_digest() -> bytes:
     digest = hashlib.sha256()
-    for path in sorted(Path(__file__).parent.glob("*.py")):
+    for path in sorted(p for kind in ("*.py", "*.csv") for p in Path(__file__).parent.glob(kind)):
         digest.update(path.name.encode() + b"\0" + path.read_bytes())
     return digest.digest()
 

@@ -10,8 +10,8 @@ import numpy as np
 
 from adapters.twin.europe import Array
 
-TILE = 384
-"""px along each side of a tile."""
+TILES = {"tiny": 288, "demo": 384, "full": 640}
+"""px along each side of a tile; pictures of a size are about as high."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,7 +31,7 @@ class Cells:
 
 @dataclass(frozen=True, eq=False)
 class Surfaces:
-    """Tiles (TILE, TILE) of float32; noise has mean 0 and standard deviation 1.
+    """Tiles (side, side) of float32; noise has mean 0 and standard deviation 1.
 
     Attributes:
         soft: Blotches of all sizes.
@@ -52,43 +52,48 @@ class Surfaces:
     blocks: Cells
 
 
-def surfaces(draw: np.random.Generator) -> Surfaces:
-    """All tiles, by random numbers of a stream."""
+def surfaces(draw: np.random.Generator, side: int) -> Surfaces:
+    """All tiles.
+
+    Args:
+        draw: Random numbers.
+        side: px along each side.
+    """
     return Surfaces(
-        soft=_noise(draw, 1.3, 1.0, 1.0),
-        rough=_noise(draw, 0.9, 1.0, 1.0),
-        grain=_noise(draw, 0.25, 1.0, 1.0),
-        across=_noise(draw, 1.0, 7.0, 1.0),
-        down=_noise(draw, 1.2, 1.0, 5.0),
-        crumbs=_cells(draw, 9.0),
-        blocks=_cells(draw, 30.0),
+        soft=_noise(draw, side, 1.3, 1.0, 1.0),
+        rough=_noise(draw, side, 0.9, 1.0, 1.0),
+        grain=_noise(draw, side, 0.25, 1.0, 1.0),
+        across=_noise(draw, side, 1.0, 7.0, 1.0),
+        down=_noise(draw, side, 1.2, 1.0, 5.0),
+        crumbs=_cells(draw, side, 9.0),
+        blocks=_cells(draw, side, 30.0),
     )
 
 
-def _noise(draw: np.random.Generator, slope: float, along: float, up: float) -> Array:
+def _noise(draw: np.random.Generator, side: int, slope: float, along: float, up: float) -> Array:
     """Noise whose amplitude falls with frequency to the power of `slope`, stretched by factors."""
-    y = np.fft.fftfreq(TILE)[:, None] * up
-    x = np.fft.rfftfreq(TILE)[None, :] * along
+    y = np.fft.fftfreq(side)[:, None] * up
+    x = np.fft.rfftfreq(side)[None, :] * along
     frequency = np.hypot(x, y)
     # Waves longer than a third of the tile would tint a whole picture.
-    amplitude = np.where(frequency > 3.0 / TILE, frequency, np.inf) ** -slope
-    found = np.fft.irfft2(np.fft.rfft2(draw.normal(size=(TILE, TILE))) * amplitude, (TILE, TILE))
+    amplitude = np.where(frequency > 3.0 / side, frequency, np.inf) ** -slope
+    found = np.fft.irfft2(np.fft.rfft2(draw.normal(size=(side, side))) * amplitude, (side, side))
     return ((found - found.mean()) / found.std()).astype(np.float32)
 
 
-def _cells(draw: np.random.Generator, size: float) -> Cells:
+def _cells(draw: np.random.Generator, side: int, size: float) -> Cells:
     """Cells of Voronoi around random points of a torus; `size` is their mean width in px."""
     from scipy.spatial import cKDTree
 
-    count = round((TILE / size) ** 2)
-    points = draw.uniform(0, TILE, (count, 2))
-    pixels = np.stack(np.mgrid[0:TILE, 0:TILE], axis=-1).reshape(-1, 2)
-    distance, index = cKDTree(points, boxsize=TILE).query(pixels, k=2)
-    away = (pixels - points[index[:, 0]] + TILE / 2) % TILE - TILE / 2
+    count = round((side / size) ** 2)
+    points = draw.uniform(0, side, (count, 2))
+    pixels = np.stack(np.mgrid[0:side, 0:side], axis=-1).reshape(-1, 2)
+    distance, index = cKDTree(points, boxsize=side).query(pixels, k=2)
+    away = (pixels - points[index[:, 0]] + side / 2) % side - side / 2
     edge = (distance[:, 1] - distance[:, 0]) / 2.0
     lit = -(0.8 * away[:, 0] + 0.6 * away[:, 1]) / np.maximum(distance[:, 0] + edge, 1e-6)
     share = draw.permutation(count)[index[:, 0]] / count
-    return Cells(*(v.reshape(TILE, TILE).astype(np.float32) for v in (share, edge, lit)))
+    return Cells(*(v.reshape(side, side).astype(np.float32) for v in (share, edge, lit)))
 
 
 def cut(
@@ -97,7 +102,7 @@ def cut(
     """A piece of a tile at a random place, mirrored or not.
 
     Args:
-        tile: (TILE, TILE).
+        tile: (side, side).
         draw: Random numbers.
         height: px.
         width: px.
@@ -114,9 +119,10 @@ def cuts(
     stretch: float = 1.0,
 ) -> tuple[Array, ...]:
     """Pieces of several tiles at one random place; see `cut`."""
-    down, right = draw.integers(0, TILE, 2)
-    rows = (down + np.arange(height) / stretch).astype(int) % TILE
-    columns = (right + np.arange(width)) % TILE
+    side = len(tiles[0])
+    down, right = draw.integers(0, side, 2)
+    rows = (down + np.arange(height) / stretch).astype(int) % side
+    columns = (right + np.arange(width)) % side
     if draw.uniform() < 0.5:
         columns = columns[::-1]
     return tuple(tile.take(rows, axis=0).take(columns, axis=1) for tile in tiles)

@@ -10,7 +10,7 @@ from adapters.twin.morphology import Horizon
 from adapters.twin.photographs import Shot, photograph, shot
 from adapters.twin.pits import Pit, pits
 from adapters.twin.planting import Draft, wanted
-from adapters.twin.surfaces import surfaces
+from adapters.twin.surfaces import TILES, surfaces
 from adapters.twin.world import World
 
 PHOTOGRAPHS = {"tiny": 60, "demo": 400, "full": 3_347}
@@ -170,7 +170,7 @@ def _spoil_rows(
         for _ in range(wanted(len(found), 0.005)):
             pit = next(order)
             number = int(draw.integers(len(rows[pit])))
-            spoil(pit, number, {header: code}, column, "unknown_code", "unknown_code", number)
+            spoil(pit, number, {header: code}, column, "unknown_code", "code_unknown", number)
 
 
 def _write_horizons(
@@ -244,7 +244,7 @@ def _write_pictures(
     from PIL import Image
 
     folder.mkdir()
-    tiles = surfaces(world.stream("surfaces"))
+    tiles = surfaces(world.stream("surfaces"), TILES[world.size])
     count = wanted(len(taken))
     order = world.stream("soilnet photographs").permutation(len(taken)).tolist()
     lost, short, rest = order[:count], order[count : 2 * count], order[2 * count :]
