@@ -16,6 +16,7 @@ from rich.table import Table
 
 from adapters.errors import SoilmeldError
 from adapters.settings import Settings, load_settings
+from soilmeld.describe_verb import describe_profile
 from soilmeld.profile_verbs import app as profiles
 from soilmeld.tile_verbs import app as tiles
 
@@ -31,6 +32,7 @@ app = typer.Typer(
 )
 app.add_typer(tiles, name="tiles")
 app.add_typer(profiles, name="profiles")
+app.command("describe-profile")(describe_profile)
 console = Console()
 errors = Console(stderr=True)
 

@@ -129,6 +129,36 @@ class Operations:
 
         return describe(self.data.tiles(group), tile_id)
 
+    def describe_profile(
+        self,
+        photograph: Annotated[
+            str,
+            Field(description="JPEG, PNG, TIFF, WebP or BMP of the wall, in base64."),
+        ],
+        longitude: Annotated[float | None, Field(description="Degrees; None: unknown.")] = None,
+        latitude: float | None = None,
+        taken: Annotated[date | None, Field(description="Day of the photograph.")] = None,
+        group: Annotated[
+            str | None, Field(description="Whose model is asked; None where there is only one.")
+        ] = None,
+        drawing: Annotated[bool, Field(description="Add a PNG in base64.")] = False,
+    ) -> dict[str, Any]:
+        """Describe a photograph of a soil profile: boundaries, properties, symbols, confidence.
+
+        Read `warnings`: they say what speaks against believing the rest.
+        """
+        from soilmeld.profile_descriptions import describe_bytes
+
+        return describe_bytes(
+            photograph,
+            longitude,
+            latitude,
+            taken,
+            group=group,
+            drawing=drawing,
+            settings=self.data.settings,
+        )
+
     def all(self) -> list[Callable[..., Any]]:
         """Every operation, in the order in which a newcomer needs them."""
         return [
@@ -141,6 +171,7 @@ class Operations:
             self.explain,
             self.tiles,
             self.describe_tile,
+            self.describe_profile,
         ]
 
 

@@ -146,7 +146,7 @@ class Describer:
     ) -> tuple[dict[str, Any], tuple[str, ...]]:
         """What is said of the site, by the schema's names, and the names of which nothing is."""
         schema = self.predictor.schema
-        numbers = {feature.name for feature in schema.numbers}
+        numbers = [feature.name for feature in schema.numbers]
         codes = {feature.name: feature.codes for feature in schema.codes}
         facts: dict[str, Any] = {}
         if longitude is not None:

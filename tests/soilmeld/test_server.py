@@ -14,7 +14,7 @@ from soilmeld.server import http_app, mcp_server, serve_http
 
 TOOLS = {
     *("sources", "source", "features", "describe_feature", "query", "predict", "explain"),
-    *("tiles", "describe_tile"),
+    *("tiles", "describe_tile", "describe_profile"),
 }
 FEATURE = "clay__iso_11277"
 
