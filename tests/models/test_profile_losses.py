@@ -92,7 +92,7 @@ def test_counts_and_weights() -> None:
 
 def test_what_does_not_count_is_never_read() -> None:
     true, other = batch(), batch()
-    other["bounds"][~true["horizons"]] = 7.0
+    other["bounds"][~true["horizons"]] = torch.tensor([0.4, 0.05, 0.9])
     other["stones"] = torch.where(true["stones_known"], true["stones"], 99.0)
     for codes in (other["symbol"], *other["classes"].values()):
         codes[~true["horizons"]] = 1
