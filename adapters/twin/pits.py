@@ -186,7 +186,7 @@ def _setting(
     water = {"K": DEEP, "H": 600.0, "V": 230.0, "T": 95.0}[form] * np.exp(-0.55 * wet)
     if marsh:
         water = 110.0 * np.exp(0.25 * draw.normal())
-    boggy = form in "VT" and not marsh and lime < 30 and wet + 0.5 * draw.normal() > 1.1
+    boggy = form in "VT" and not marsh and lime < 30 and wet + 0.5 * draw.normal() > 1.35
     peat = float(np.clip(60.0 * np.exp(0.6 * draw.normal()), 12.0, 250.0)) if boggy else 0.0
     slope = {"K": 4.0, "H": 7.0, "V": 0.9, "T": 0.8}[form] * np.exp(0.6 * draw.normal())
     slope *= 1.0 if form in "VT" else 1.0 + place["elevation"] / 900.0
