@@ -92,11 +92,13 @@ def test_counts_and_weights() -> None:
 
 def test_what_does_not_count_is_never_read() -> None:
     true, other = batch(), batch()
-    other["bounds"][~true["horizons"]] = torch.tensor([0.4, 0.05, 0.9])
+    other["bounds"][~true["horizons"]] = torch.tensor([7.0, -1.0, 2.0])
     other["stones"] = torch.where(true["stones_known"], true["stones"], 99.0)
     for codes in (other["symbol"], *other["classes"].values()):
         codes[~true["horizons"]] = 1
     found, again = prediction(), prediction()
+    for one in (found, again):  # no segment is a true horizon
+        one["used"] = torch.tensor([[0.3, 0.8, 1, 1], [0.5, 1, 1, 1]])
     with torch.no_grad():
         again["markers"][~losses.inner_boundaries(true["horizons"])] = -5.0
         again["symbol"][~true["horizons"]] = 50.0
