@@ -240,7 +240,7 @@ def _colour(
     value -= 0.012 * (setting.clay - 20.0)
     chroma = parent.chroma + own.chroma - 0.45 * np.log1p(organic) - 0.01 * lime
     hue = parent.hue + own.hue
-    noise = draw.normal(0.0, (0.12, 0.28, 0.25))
+    noise = draw.normal(0.0, (0.12, 0.36, 0.32))
     return (
         float(np.clip(hue + noise[0], 0.0, 7.0)),
         float(np.clip(value + noise[1], 2.2, 9.0)),
