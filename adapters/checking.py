@@ -39,6 +39,7 @@ _ENDINGS = {
     "vector": (".shp", ".gpkg", ".geojson", ".json", ".kml", ".gml", ".tab", ".fgb"),
     "raster": (".tif", ".tiff", ".asc", ".rst", ".img", ".bil", ".flt", ".adf", ".vrt", ".grd"),
     "netcdf": (".nc", ".nc4", ".cdf"),
+    "photographs": (".jpg", ".jpeg", ".png", ".tif", ".tiff"),
 }
 _SAMPLES = 5
 _FITS = 0.8

@@ -167,7 +167,7 @@ def named_files(table: pl.DataFrame, rule: NamedFiles, names: Iterable[str]) -> 
         flag=pl.lit("photograph_missing"),
         raw=rule.column,
         value=pl.lit(None, pl.Float64),
-        detail=pl.lit(f"no such file in {' or '.join(rule.files)}"),
+        detail=pl.lit(f"no such file among the {len(there)} that are there"),
     ).cast(FLAGS_SCHEMA)
 
 

@@ -161,9 +161,11 @@ def read_table(spec: SourceSpec, name: str, folder: Path, file: str) -> NativeTa
         "vector": vector.read_vector,
         "package": package.read_package,
     }
-    if read.reader not in readers:  # photographs are read as a whole folder
+    if read.reader not in readers:
         raise ReadError(
-            f"reader {read.reader!r} yields layers, not rows",
+            "a folder of photographs is one table, whose rows are not in any file"
+            if read.reader == "photographs"
+            else f"reader {read.reader!r} yields layers, not rows",
             source=spec.id,
             file=file,
             remedy=f"set modality raster or netcdf, or one of the readers {sorted(readers)}",

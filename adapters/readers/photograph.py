@@ -34,7 +34,8 @@ _DARK, _BRIGHT = 20, 245
 # Coloured pixels, as a share of all that can be told, without which nothing is said; and the share
 # of them that must be bluer than red for the channels to be called exchanged.
 _ENOUGH, _BLUER = 0.1, 0.8
-_LOOKED_AT = 256
+# So many pixels of each side are looked at.
+_LOOKED_AT = 128
 # Orientation tag of EXIF.
 _ORIENTATION = 0x0112
 # What Pillow raises on files with some of their bytes changed.
@@ -163,7 +164,9 @@ def removed(pixels: np.ndarray) -> np.ndarray:
     """
     from scipy import ndimage
 
-    black = (pixels < _REMOVED_BELOW).all(axis=2)
+    # Channel by channel: many times faster than over the last axis.
+    red, green, blue = (pixels[..., i] < _REMOVED_BELOW for i in range(3))
+    black = red & green & blue
     if not black.any():
         return black
     wide = ndimage.binary_opening(np.pad(black, 1, mode="edge"), np.ones((3, 3)))[1:-1, 1:-1]
@@ -191,7 +194,7 @@ def channels_swapped(pixels: np.ndarray, kept: np.ndarray | None = None) -> Chan
     """
     step = max(1, max(pixels.shape[:2]) // _LOOKED_AT)
     seen = pixels[::step, ::step].astype(np.int32).reshape(-1, 3)
-    total = seen.sum(axis=1)
+    total = seen[:, 0] + seen[:, 1] + seen[:, 2]
     told = (total >= 3 * _DARK) & (total <= 3 * _BRIGHT)
     if kept is not None:
         told &= kept[::step, ::step].ravel()

@@ -82,5 +82,5 @@ def _one(folder: Path, file: str) -> tuple[list[str | None], dict[str, str] | No
         return [*known, None, None, None], flag
     if not seen.kept.any():
         return [*known, None, None, None], None
-    means = seen.pixels[seen.kept].mean(axis=0, dtype=np.float64)
+    means = [seen.pixels[..., i][seen.kept].mean(dtype=np.float64) for i in range(3)]
     return [*known, *(f"{mean:.3f}" for mean in means)], None
