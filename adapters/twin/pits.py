@@ -20,6 +20,8 @@ from adapters.twin.soil import bulk_density
 from adapters.twin.world import World
 
 PITS = {"tiny": 24, "demo": 160, "full": 1_500}
+PHOTOGRAPHS = {"tiny": 60, "demo": 400, "full": 3_347}
+"""Of all pits together; as many as were published at `full`."""
 DEEP = 999.0
 """cm; deeper than any pit."""
 _GRID = 8_000.0

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from adapters.errors import SettingsError
 from adapters.settings import Settings
 from adapters.spec import Column, SourceSpec, load_spec
+from adapters.twin.pits import PHOTOGRAPHS
 from adapters.twin.spectra import SCANNED
 from adapters.twin.world import PIXELS
 
@@ -30,6 +31,8 @@ _ROWS = {
 }
 _TEXT, _STORED = 8.0, 16.0
 _OUTLINE = 250.0
+# Of a photograph as it is packed, which is stored once.
+_PHOTOGRAPH = {"tiny": 20_000.0, "demo": 30_000.0, "full": 90_000.0}
 
 
 @dataclass(frozen=True)
@@ -63,6 +66,8 @@ def estimate(sources: Iterable[str], size: str) -> Bytes:
             for column in piece.columns:
                 one, other = _column(piece, column, size)
                 raw, standard = raw + one, standard + other
+            if any(table.read.reader == "photographs" for table in piece.tables.values()):
+                raw += PHOTOGRAPHS[size] * _PHOTOGRAPH[size]
             if piece.space.support == "polygon":
                 outlines = _ROWS[size]["polygon"] * _OUTLINE
                 raw, standard = raw + outlines, standard + 2 * outlines

@@ -8,14 +8,13 @@ import numpy as np
 from adapters.twin.files import Cells, write_csv
 from adapters.twin.morphology import Horizon
 from adapters.twin.photographs import Shot, photograph, shot
-from adapters.twin.pits import Pit, pits
+from adapters.twin.pits import PHOTOGRAPHS, Pit, pits
 from adapters.twin.planting import Draft, wanted
 from adapters.twin.surfaces import TILES, surfaces
 from adapters.twin.world import World
 
-PHOTOGRAPHS = {"tiny": 60, "demo": 400, "full": 3_347}
-"""One to MOST_OF_ONE of each pit; as many as were published at `full`."""
 MOST_OF_ONE = 4
+"""Photographs of a pit; each has one at least."""
 PICTURES = "Profilbilder_no_ruler_no_sky"
 _SOURCE = "soilnet_profiles"
 _RELEVANT = (
