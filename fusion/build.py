@@ -229,7 +229,7 @@ def _report(
 
 
 def _could_stand_in(group: str) -> list[str]:
-    """Sources that files of the group's origin can bring: the twin makes no auxiliary ones."""
+    """Sources that files of the group's origin can bring; auxiliary ones of the twin join none."""
     if group == "user":
         return source_ids()
     specs = map(load_spec, source_ids())

@@ -4,13 +4,13 @@ Never here: codes and units, which columns.csv declares; opening photographs.
 """
 
 import dataclasses
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import polars as pl
 
 from adapters.readers import NativeTable, plain_header
 
-_PICTURES = (".jpg", ".jpeg", ".png", ".tif", ".tiff")
+_FOLDER = "Profilbilder_no_ruler_no_sky"
 _NUMBER = r"^\s*([0-9]+)(?:\.0*)?\s*$"
 
 
@@ -22,7 +22,7 @@ def each_photograph(native: NativeTable, folder: Path) -> NativeTable:
 
     Args:
         native: data_horizons.csv as it was read.
-        folder: Where the photographs stand, in any folder below.
+        folder: Where the folder of the photographs stands, or the folder that holds both.
 
     Raises:
         ValueError: There is no column `Point`.
@@ -64,9 +64,7 @@ def _place(native: NativeTable, header: str) -> str:
 
 
 def _repeated(native: NativeTable, point: pl.Series, folder: Path) -> tuple[NativeTable, pl.Series]:
-    names = sorted(
-        {PurePosixPath(p).name for p in folder.rglob("*") if p.suffix.lower() in _PICTURES}
-    )
+    names = sorted({p.name for at in (_FOLDER, f"*/{_FOLDER}") for p in folder.glob(f"{at}/*")})
     pictures = pl.DataFrame({"file": names}, schema={"file": pl.String}).with_columns(
         point=pl.col("file").str.extract(r"^[^_]+_([0-9]+)_")
     )
