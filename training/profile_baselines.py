@@ -20,8 +20,8 @@ from training.profile_forms import Guess, Segments, Truth
 
 TREES = 60
 LEAST_IN_LEAF = 2
-LEVELS = 12
-"""Changes of colour that are tried as the least one of a boundary."""
+LEVELS = 1 - np.geomspace(1, 0.01, 16)
+"""Quantiles of changes of colour that are tried as the least one of a boundary: few peaks are."""
 CHOSEN_ON = 300
 """Training photographs that constants and the least change of colour are chosen on."""
 _STEPS = 100
@@ -303,7 +303,7 @@ def _least_change(few: Photographs, agreement: Agreement) -> float:
     heights = changed[changed > 0]
     if not heights.size:
         return np.inf
-    tried = np.quantile(heights, np.linspace(0, 1, LEVELS))
+    tried = np.quantile(heights, LEVELS)
     agreed = [
         np.average(agreement(few.truth.segments, cut_at(changed, least, most)), weights=few.weight)
         for least in tried
