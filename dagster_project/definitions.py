@@ -10,6 +10,7 @@ from adapters.spec import SourceSpec, load_spec, source_ids
 from dagster_project import automation, jobs
 from dagster_project.fusion import fusion_assets, layers_asset
 from dagster_project.groups import groups
+from dagster_project.profiles import profile_assets
 from dagster_project.publish import publish_asset
 from dagster_project.resources import resources
 from dagster_project.sources import source_assets
@@ -29,7 +30,8 @@ def build(settings: Settings) -> dg.Definitions:
     assets = [asset for spec in specs for asset in source_assets(spec)]
     assets += [layers_asset(spec) for spec in specs if spec.has_profiles]
     for group in origin_groups:
-        assets += fusion_assets(group) + tile_assets(group) + training_assets(group)
+        assets += fusion_assets(group) + tile_assets(group) + profile_assets(group)
+        assets += training_assets(group, settings)
     return dg.Definitions(
         assets=[*assets, publish_asset(specs, origin_groups)],
         jobs=jobs.jobs(origin_groups),

@@ -8,6 +8,7 @@ Never here: assets.
 from dataclasses import dataclass
 
 from adapters.spec import SourceSpec
+from adapters.twin import SOURCES
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,11 @@ class Group:
         return [spec.id for spec in self.specs if spec.id == "nuts_2016"]
 
     @property
+    def photographs(self) -> list[str]:
+        """Source of photographed profiles."""
+        return [spec.id for spec in self.specs if spec.modality == "photos"]
+
+    @property
     def aligned(self) -> list[str]:
         """Sources that are brought to the samples."""
         return [
@@ -44,7 +50,7 @@ def groups(specs: list[SourceSpec]) -> list[Group]:
         Group(
             "synthetic",
             "Made from the synthetic twin: invented data, for trying things out.",
-            tuple(spec for spec in specs if not spec.auxiliary),
+            tuple(spec for spec in specs if not spec.auxiliary or spec.id in SOURCES),
         ),
         Group(
             "open",

@@ -38,8 +38,8 @@ def jobs(groups: list[Group]) -> list[object]:
             dg.define_asset_job(
                 f"rebuild_{group.name}",
                 selection=dg.AssetSelection.groups(group.name),
-                description=f"Samples, matrix, tiles, captions, models and evaluations of group "
-                f"{group.name}, changed or not.",
+                description="Samples, matrix, tiles, captions, profiles, models and evaluations "
+                f"of group {group.name}, changed or not.",
             )
             for group in groups
         ),

@@ -27,6 +27,7 @@ from dagster_project import definitions
 from dagster_project.automation import MadeFrom, data_version, made_from
 from dagster_project.fusion import aligned_key, samples_key
 from dagster_project.groups import groups
+from dagster_project.profiles import profiles_key
 from dagster_project.resources import open_instance
 from dagster_project.run import failed_before
 from dagster_project.sources import raw_key, std_key
@@ -197,6 +198,12 @@ class _Walk:
         self.raw = {raw_key(spec.id): spec for spec in specs}
         self.std = {std_key(spec.id): spec for spec in specs}
         self.groups = groups(specs)
+        self.profiles = {
+            profiles_key(group.name): (group, spec)
+            for group in self.groups
+            for spec in group.specs
+            if spec.id in group.photographs
+        }
         self.samples = {samples_key(group.name): group for group in self.groups}
         self.aligned = {
             aligned_key(group.name, source): (group, source)
@@ -263,6 +270,9 @@ class _Walk:
         if group := self.samples.get(key):
             mine = [s for s in group.specs if s.sample and self._group(s) == group.name]
             return (_ANEW if mine else None), True
+        if found := self.profiles.get(key):
+            group, spec = found
+            return (_ANEW if self._group(spec) == group.name else None), True
         if found := self.aligned.get(key):
             group, source = found
             spec = next(s for s in group.specs if s.id == source)

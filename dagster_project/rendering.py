@@ -115,6 +115,27 @@ def tiles(shown: Sequence["Tile"], records: Sequence[Mapping[str, Any]] = ()) ->
     return dg.MetadataValue.md("\n\n".join(cards))
 
 
+def profiles(
+    shown: Sequence[tuple[str, np.ndarray, np.ndarray, Sequence[Mapping[str, Any]]]],
+) -> dg.MetadataValue:
+    """Pictures of soil profiles with their described horizons drawn over them.
+
+    Args:
+        shown: Name, picture (h, w, 3) uint8 of 100 cm, where it is soil (h, w), horizons with
+            `top`, `bottom` (cm) and `symbol`.
+    """
+    cards = [
+        f"**{name}**\n\n{_inline(pictures.profile(picture, soil, horizons), name).value}"
+        for name, picture, soil, horizons in shown
+    ]
+    return dg.MetadataValue.md("\n\n".join(cards))
+
+
+def picture(drawn: bytes, title: str) -> dg.MetadataValue:
+    """A PNG that was drawn elsewhere."""
+    return _inline(drawn, title)
+
+
 def _card(tile: "Tile", record: Mapping[str, Any] | None) -> str:
     optical = modality("sentinel2")
     bands = [optical.band(name) for name in ("B4", "B3", "B2")]

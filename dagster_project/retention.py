@@ -44,6 +44,9 @@ def collect(settings: Settings, *, dry_run: bool = False) -> list[tuple[str, int
             "captioned tile sets": _old(
                 settings.captions.glob("*"), settings, _current(settings.captions)
             ),
+            "profile sets": _old(
+                settings.profiles.glob("*"), settings, _current(settings.profiles)
+            ),
             "training runs": _old(settings.runs.glob("*"), settings, _current(settings.runs)),
             # No step is underway: what lies here was left by killed ones, or is made again.
             "temporary files": [*settings.scratch.glob("*"), *settings.fused.glob("*/.new-*")],

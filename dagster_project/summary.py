@@ -24,6 +24,13 @@ if TYPE_CHECKING:
     from dagster_project.run import Outcome
 
 _FILE_WIDTH = 160
+HEADLINES = (
+    ("boundaries", "matched IoU"),
+    ("symbols of true segments", "accuracy"),
+    ("symbols of true segments", "accuracy of main symbols"),
+    ("symbols of found segments", "panoptic quality of labels"),
+)
+"""Table and score of descriptions of profiles that are told at the end of a run."""
 
 
 def show(settings: Settings, outcome: "Outcome", seconds: float) -> bool:
@@ -35,20 +42,23 @@ def show(settings: Settings, outcome: "Outcome", seconds: float) -> bool:
         seconds: How long the run took.
 
     Returns:
-        Is there at least one feature matrix or set of tiles?
+        Is there at least one feature matrix, set of tiles or set of profiles?
     """
     console = Console(highlight=False, soft_wrap=True)
     if not console.is_terminal:
         # A file or a log has no edge to fold at.
         console.width = _FILE_WIDTH
     folders, sets = _current(settings.fused), _current(settings.tiles)
+    pictured = _current(settings.profiles)
     if (settings.published / settings.store.name).is_file():
         _sources(console, settings)
-    for group in sorted(folders | sets):
+    for group in sorted(folders | sets | pictured):
         if group in folders:
             _matrix(console, group, folders[group])
         if group in sets:
             _tiles(console, settings, group, sets[group])
+        if group in pictured:
+            _profiles(console, group, pictured[group])
         _models(console, settings, group)
     _failures(console, outcome)
     _inboxes(console, settings, outcome)
@@ -59,7 +69,7 @@ def show(settings: Settings, outcome: "Outcome", seconds: float) -> bool:
         _next(console, settings, sorted(folders))
     else:
         console.print("No matrix could be built: no source with samples is at hand.")
-    return bool(folders or sets)
+    return bool(folders or sets or pictured)
 
 
 def _current(place: Path) -> dict[str, Path]:
@@ -136,12 +146,27 @@ def _tiles(console: Console, settings: Settings, group: str, folder: Path) -> No
             console.print(f"  {count} tiles without a caption: {escape(reason)}")
 
 
+def _profiles(console: Console, group: str, folder: Path) -> None:
+    described = json.loads((folder / "dictionary.json").read_text(encoding="utf-8"))
+    splits = ", ".join(f"{n['profiles']} {split}" for split, n in described["splits"].items())
+    console.print(
+        f"\n[bold]{group.upper()}[/bold]  {described['photographs']:,} photographs of "
+        f"{described['profiles']:,} soil profiles ({splits}), origin {described['origin']}"
+    )
+    report = json.loads((folder.parent / "report.json").read_text(encoding="utf-8"))
+    for reason, count in report["left_out_by_reason"].items():
+        console.print(f"  {count} left out: {escape(reason)}")
+
+
 def _models(console: Console, settings: Settings, group: str) -> None:
     for current in sorted(settings.runs.glob(f"*-{group}/CURRENT")):
         run = current.parent / current.read_text(encoding="utf-8").strip()
         if (run / "evaluation.json").is_file():
             report = json.loads((run / "evaluation.json").read_text(encoding="utf-8"))
-            (_features if "goals" in report else _evaluation)(console, report)
+            if "tables" in report:
+                _descriptions(console, report)
+            else:
+                (_features if "goals" in report else _evaluation)(console, report)
 
 
 def _features(console: Console, report: dict) -> None:
@@ -158,6 +183,22 @@ def _features(console: Console, report: dict) -> None:
         methods = ", ".join(f"{method} {bracket(value)}" for method, value in found.items())
         console.print(f"    {escape(target)}: accuracy of a linear probe\n      {methods}")
     console.print(f"    {reached} of {len(goals)} scores above their floor")
+
+
+def _descriptions(console: Console, report: dict) -> None:
+    """Descriptions of photographs beside their baselines."""
+    protocol, goals = report["protocol"], report["goals"]
+    asked, profiles = protocol["photographs"]["test"], protocol["profiles"]["test"]
+    reached = sum(goal["outcome"] == "reached" for goal in goals)
+    console.print(
+        f"  {report['recipe']} beside its baselines on {asked} held-back photographs of "
+        f"{profiles} profiles ({report['origin'].upper()} data; {protocol['interval']})"
+    )
+    for table, score in HEADLINES:
+        if found := report["tables"].get(table, {}).get(score):
+            methods = ", ".join(f"{name} {bracket(v)}" for name, v in found["methods"].items())
+            console.print(f"    {table}: {score}\n      {methods}")
+    console.print(f"    {reached} of {len(goals)} scores above their baseline")
 
 
 def _evaluation(console: Console, report: dict) -> None:
@@ -229,6 +270,7 @@ def _next(console: Console, settings: Settings, groups: list[str]) -> None:
         "\n[bold]Where to look next[/bold]\n"
         f"  soilmeld features {groups[0]}     the features, their units and sources\n"
         "  soilmeld tiles list          the tiles and their captions\n"
+        "  soilmeld profiles list       the photographed profiles and their horizons\n"
         "  soilmeld --help              query, export, predict, explain\n"
         f"  make ui                      lineage, checks and plots on port {settings.ui_port}\n"
         f"  {settings.docs}              validation reports\n"

@@ -1,7 +1,8 @@
 """The assets of one group's models: trained by themselves when their data changed, then evaluated.
 
-Belongs here: starting the training command through Dagster Pipes, and showing how it goes.
-Never here: training or evaluating (`training`).
+Belongs here: which models there are; starting the training command through Dagster Pipes, and
+showing how it goes.
+Never here: training or evaluating (`training`), what an evaluation shows (`evaluation.py`).
 """
 
 import contextlib
@@ -10,7 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import dagster as dg
@@ -18,15 +19,24 @@ import psutil
 
 from adapters.errors import TrainingError
 from adapters.settings import Settings
-from dagster_project import automation, checks, rendering, versions
+from dagster_project import automation, rendering
+from dagster_project.evaluation import (
+    FEATURES,
+    OWNERS,
+    PROFILE_TASKS,
+    PROFILES,
+    TILES,
+    Evaluation,
+    evaluation_asset,
+)
 from dagster_project.fusion import current_matrix, matrix_key
 from dagster_project.groups import Group
+from dagster_project.profiles import profile_set, profiles_key
 from dagster_project.sources import refusal
 from dagster_project.tiles import captioned_tiles, captions_key
 from training.recipe import load_recipe
 from training.runs import code_version, run_folder
 
-OWNERS = ["team:models"]
 _POLL_S = 0.5
 # Runs a command with its output in a file, and has Linux end it when this process ends, be it by
 # SIGKILL: a training job whose Dagster run is gone would hold its lock against the next.
@@ -51,6 +61,7 @@ class Trained:
         recipe: Name of its recipe.
         data: Group -> asset that it is trained on.
         folder: Folder of that asset's version in use.
+        evaluation: How its runs are evaluated.
         about: What it is, in words.
     """
 
@@ -58,6 +69,7 @@ class Trained:
     recipe: str
     data: Callable[[str], dg.AssetKey]
     folder: Callable[[Settings, str], Path]
+    evaluation: Evaluation
     about: str
 
     def key(self, group: str) -> dg.AssetKey:
@@ -75,6 +87,7 @@ SOILFORMER = Trained(
     recipe="soilformer",
     data=matrix_key,
     folder=current_matrix,
+    evaluation=FEATURES,
     about="SoilFormer, trained on the group's matrix",
 )
 GEOMELD_FM = Trained(
@@ -82,21 +95,64 @@ GEOMELD_FM = Trained(
     recipe="geomeld_fm_atto",
     data=captions_key,
     folder=captioned_tiles,
+    evaluation=TILES,
     about="GeoMeld-FM, pretrained on the group's captioned tiles",
 )
+SOILNET = Trained(
+    name="soilnet",
+    recipe="soilnet_end2end",
+    data=profiles_key,
+    folder=profile_set,
+    evaluation=PROFILES,
+    about="SoilNet, from a photograph of a profile to horizon symbols, trained on the group's "
+    "photographed profiles",
+)
+FAMILIES = tuple(
+    replace(
+        SOILNET,
+        name=recipe,
+        recipe=recipe,
+        evaluation=PROFILE_TASKS,
+        about=f"SoilNet, {task} alone, trained",
+    )
+    for recipe, task in (
+        ("soilnet_simple_depth", "depths of boundaries"),
+        ("soilnet_simple_tabulars", "properties of known horizons"),
+        ("soilnet_simple_horizon", "symbols of known horizons"),
+    )
+)
+"""SoilNet's models of single tasks."""
 
 
-def training_assets(group: Group) -> list[dg.AssetsDefinition]:
-    """The models of a group and their evaluations."""
+def training_assets(group: Group, settings: Settings) -> list[dg.AssetsDefinition]:
+    """The models of a group and their evaluations.
+
+    SoilNet's models of single tasks are made by themselves where the settings ask for it, else
+    when a person asks for them.
+    """
+    made = [*_assets(group, SOILFORMER), *_assets(group, GEOMELD_FM)]
+    if group.photographs:
+        made += _assets(group, SOILNET)
+        for family in FAMILIES:
+            made += _assets(group, family, automatic=settings.soilnet_families)
+    return made
+
+
+def _assets(group: Group, trained: Trained, *, automatic: bool = True) -> list[dg.AssetsDefinition]:
     return [
-        _model(group, SOILFORMER),
-        _evaluation(group),
-        _model(group, GEOMELD_FM),
-        _tile_evaluation(group),
+        _model(group, trained, automatic),
+        evaluation_asset(
+            group,
+            trained.key(group.name),
+            trained.evaluation,
+            trained.run,
+            trained.folder,
+            automatic=automatic,
+        ),
     ]
 
 
-def _model(group: Group, trained: Trained) -> dg.AssetsDefinition:
+def _model(group: Group, trained: Trained, automatic: bool) -> dg.AssetsDefinition:
     data_key, key = trained.data(group.name), trained.key(group.name)
 
     @dg.asset(
@@ -104,10 +160,11 @@ def _model(group: Group, trained: Trained) -> dg.AssetsDefinition:
         deps=[data_key],
         group_name=group.name,
         description=f"{group.description}\n\n{trained.about} by a "
-        "DeepSpeed job of its own; a job that was killed continues at its last checkpoint.",
+        "DeepSpeed job of its own; a job that was killed continues at its last checkpoint."
+        + ("" if automatic else " Made when it is asked for; see the setting soilnet_families."),
         kinds={"pytorch", "deepspeed"},
         owners=OWNERS,
-        automation_condition=automation.on_new_data([data_key]),
+        automation_condition=automation.on_new_data([data_key]) if automatic else None,
         code_version=f"{code_version()[:16]}-{load_recipe(trained.recipe).digest[:16]}",
     )
     def model(
@@ -184,113 +241,3 @@ def _ended_with_us() -> Iterator[None]:
                 if "training.train" in child.cmdline():
                     child.terminate()
         raise
-
-
-def _evaluation(group: Group) -> dg.AssetsDefinition:
-    model = SOILFORMER.key(group.name)
-    key = dg.AssetKey([group.name, f"{SOILFORMER.name}_evaluation"])
-
-    @dg.asset(
-        key=key,
-        deps=[model],
-        group_name=group.name,
-        description="Error on masked features beside the feature mean, nearest neighbours and "
-        "LightGBM, on the same rows and masks, on sites that training never saw.",
-        kinds={"pytorch", "lightgbm"},
-        owners=OWNERS,
-        automation_condition=automation.on_new_data([model]),
-        code_version=versions.code_version("training", "models"),
-        check_specs=[
-            dg.AssetCheckSpec(
-                checks.BASELINES,
-                asset=key,
-                description="Is the model's error on numeric features below that of their mean?",
-            )
-        ],
-    )
-    def evaluation(settings: dg.ResourceParam[Settings]) -> dg.MaterializeResult:
-        from training.evaluate import evaluate
-
-        with refusal():
-            run = SOILFORMER.run(settings, group.name)
-            report = evaluate(run, current_matrix(settings, group.name))
-        return dg.MaterializeResult(
-            data_version=dg.DataVersion(run.name),
-            metadata={
-                "origin": report["origin"],
-                "report": dg.MetadataValue.md((run / "evaluation.md").read_text("utf-8")),
-                **{
-                    f"{kind}_{method}": value["value"]
-                    for kind, found in report["all_features"].items()
-                    for method, value in found["methods"].items()
-                },
-                "peak_memory_mb": rendering.peak_memory_mb(),
-            },
-            check_results=[_better_than_mean(report)],
-        )
-
-    return evaluation
-
-
-def _tile_evaluation(group: Group) -> dg.AssetsDefinition:
-    model = GEOMELD_FM.key(group.name)
-    key = dg.AssetKey([group.name, f"{GEOMELD_FM.name}_evaluation"])
-
-    @dg.asset(
-        key=key,
-        deps=[model],
-        group_name=group.name,
-        description="Frozen features under probes, retrieval, segmentation and changed sensors, "
-        "beside floors on the same tiles, in regions that training never saw.",
-        kinds={"pytorch", "scikitlearn"},
-        owners=OWNERS,
-        automation_condition=automation.on_new_data([model]),
-        code_version=versions.code_version("training", "models"),
-        check_specs=[
-            dg.AssetCheckSpec(
-                checks.FLOORS,
-                asset=key,
-                description="Is every score of the model above its floor?",
-            )
-        ],
-    )
-    def evaluation(settings: dg.ResourceParam[Settings]) -> dg.MaterializeResult:
-        from training.geomeld_evaluate import evaluate
-
-        with refusal():
-            run = GEOMELD_FM.run(settings, group.name)
-            report = evaluate(run, captioned_tiles(settings, group.name))
-        goals = report["goals"]
-        missed = [g for g in goals if g["outcome"] != "reached"]
-        return dg.MaterializeResult(
-            data_version=dg.DataVersion(run.name),
-            metadata={
-                "origin": report["origin"],
-                "report": dg.MetadataValue.md((run / "evaluation.md").read_text("utf-8")),
-                "goals": rendering.table(goals),
-                "peak_memory_mb": rendering.peak_memory_mb(),
-            },
-            check_results=[
-                dg.AssetCheckResult(
-                    passed=not missed,
-                    check_name=checks.FLOORS,
-                    severity=dg.AssetCheckSeverity.WARN,
-                    description=f"{len(goals) - len(missed)} of {len(goals)} scores are above "
-                    "their floor",
-                    metadata={"missed": rendering.table(missed)},
-                )
-            ],
-        )
-
-    return evaluation
-
-
-def _better_than_mean(report: dict) -> dg.AssetCheckResult:
-    difference = report["all_features"]["numeric"]["model_minus"]["mean"]
-    return dg.AssetCheckResult(
-        passed=difference["value"] < 0,
-        check_name=checks.BASELINES,
-        severity=dg.AssetCheckSeverity.WARN,
-        description=difference["verdict"] or difference["interval"],
-        metadata={name: difference[name] for name in ("value", "low", "high", "entries")},
-    )

@@ -47,7 +47,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Settings:
 def run_to_the_matrices(settings: Settings) -> main_job.Outcome:
     """The main job without its training, which makes no table and no matrix."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(definitions, "training_assets", lambda group: [])
+        patch.setattr(definitions, "training_assets", lambda group, settings: [])
         return main_job.run(settings)
 
 

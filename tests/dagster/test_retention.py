@@ -31,6 +31,7 @@ def filled(settings: Settings) -> Settings:
         write(settings.runs / "soilformer-open" / name / "meta.json", name, age)
         write(settings.tiles / "user" / name / "set.json", name, age)
         write(settings.captions / "user" / name / "set.json", name, age)
+        write(settings.profiles / "user" / name / "dictionary.json", name, age)
         write(settings.std / "relief" / name / "height.tif", name, age)
         digest = f"{name}{'0' * 62}"
         write(settings.archive / "objects" / digest[:2] / digest, name, age)
@@ -40,8 +41,10 @@ def filled(settings: Settings) -> Settings:
     write(settings.runs / "soilformer-open" / "CURRENT", "v1\n", 0)
     write(settings.tiles / "user" / "CURRENT", "v1\n", 0)
     write(settings.captions / "user" / "CURRENT", "v1\n", 0)
+    write(settings.profiles / "user" / "CURRENT", "v1\n", 0)
     # What an interrupted step goes on in, older than any version.
     write(settings.tiles / "user" / ".writing" / "plan.json", "{}", 9)
+    write(settings.profiles / "user" / ".pictures" / "code" / "one.npy", "half", 9)
     write(settings.archive / "relief" / "ACTIVE", "v1\n", 0)
     settings.published.mkdir(parents=True)
     with duckdb.connect(str(settings.published / "soilmeld.duckdb")) as store:
@@ -59,6 +62,7 @@ def names(settings: Settings) -> dict[str, list[str]]:
         "runs": sorted(p.name for p in (settings.runs / "soilformer-open").glob("v*")),
         "tiles": sorted(p.name for p in (settings.tiles / "user").glob("v*")),
         "captions": sorted(p.name for p in (settings.captions / "user").glob("v*")),
+        "profiles": sorted(p.name for p in (settings.profiles / "user").glob("v*")),
         "pixels": sorted(p.name for p in (settings.std / "relief").glob("v*")),
         "locks": sorted(p.name[:2] for p in (settings.archive / "relief").glob("v*.lock.json")),
         "objects": sorted(p.name[:2] for p in settings.archive.glob("objects/*/*")),
@@ -78,6 +82,7 @@ def test_newest_and_used_versions_stay(filled: Settings) -> None:
     assert set(told.values()) == {0, 1}
     assert told["Dagster runs"] == 0
     assert (filled.tiles / "user" / ".writing").is_dir()
+    assert (filled.profiles / "user" / ".pictures").is_dir()
 
 
 def test_what_a_killed_step_left_goes(filled: Settings) -> None:
