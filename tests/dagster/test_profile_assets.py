@@ -2,9 +2,9 @@
 
 import dagster as dg
 import pytest
-from few_profiles import LEFT_OUT, PROFILES, SOURCE, layout, wall
 from good_photographs import horizons, write_layout
 from PIL import Image
+from published_profiles import LEFT_OUT, PROFILES, SOURCE, layout, wall
 
 from adapters.settings import Settings
 from adapters.spec import load_spec

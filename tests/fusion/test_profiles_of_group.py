@@ -6,8 +6,8 @@ import shutil
 import numpy as np
 import polars as pl
 import pytest
-from few_profiles import LEFT_OUT, PROFILES, SOURCE, SYMBOLS, layout, wall
 from good_photographs import HORIZON, horizons, write_layout
+from published_profiles import LEFT_OUT, PROFILES, SOURCE, SYMBOLS, layout, wall
 
 from adapters.archive import ingest
 from adapters.settings import Settings
