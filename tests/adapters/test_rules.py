@@ -1,3 +1,5 @@
+import itertools
+
 import numpy as np
 import polars as pl
 import pytest
@@ -138,3 +140,27 @@ def test_rows_repeat_others_where_both_are_there_and_agree() -> None:
         ("f#0", "duplicate", "repeats number 1 at f#1")
     ]
     assert flags["column"].null_count() == 1
+
+
+@given(
+    st.lists(st.integers(1, 60), min_size=3, max_size=8),
+    st.integers(0, 20),
+    st.data(),
+)
+def test_a_gap_is_flagged_at_the_horizon_below_it_where_it_is_asked_for(
+    thicknesses: list[int], start: int, data: st.DataObject
+) -> None:
+    bounds = list(itertools.accumulate(thicknesses, initial=start))
+    left_out = data.draw(st.integers(1, len(thicknesses) - 2))
+    rows = [
+        {"row_ref": f"f#{k}", "profile": "p", "depth_top": float(a), "depth_bottom": float(b)}
+        for k, (a, b) in enumerate(itertools.pairwise(bounds))
+        if k != left_out
+    ]
+    table = pl.DataFrame(rows)
+    asked = DepthOrder(kind="depth_order", profile="profile", contiguous=True)
+    expected = (["f#0"] if start else []) + [f"f#{left_out + 1}"]
+    found = depth_order(table, asked)
+    assert found["flag"].unique().to_list() == ["depth_gap"]
+    assert sorted(found["row_ref"]) == sorted(expected)
+    assert depth_order(table, asked.model_copy(update={"contiguous": False})).is_empty()

@@ -307,6 +307,24 @@ def test_a_missing_column_is_told(make: Make, header: str) -> None:
         make(rows)
 
 
+def test_german_numbers_and_delimiters_are_refused_in_words(make: Make, own: Settings) -> None:
+    with pytest.raises(ReadError, match="no number") as error:
+        make(sites=[{**SITE, "KV_0_30": "60,5"}])
+    assert "decimal" in error.value.remedy
+    tables = own.raw / SOURCE / "data_horizons.csv"
+    tables.write_text(tables.read_text("utf-8").replace(",", ";"), "utf-8")
+    with pytest.raises(ReadError, match="but by ';'"):
+        standardise(SPEC.pieces[0], ingest(SPEC, own), own)
+
+
+def test_sites_saved_in_another_encoding_are_refused(make: Make, own: Settings) -> None:
+    make()
+    sites = own.raw / SOURCE / "STANDORT.csv"
+    sites.write_text(sites.read_text("latin-1").replace("Rheinebene", "Rhön"), "utf-8")
+    with pytest.raises(ReadError, match="the bytes are UTF-8"):
+        standardise(SPEC, ingest(SPEC, own), own)
+
+
 def test_a_profile_twice_in_the_sites_is_refused(make: Make) -> None:
     with pytest.raises(ReadError, match="a key stands more than once"):
         make(sites=[SITE, SITE])
