@@ -297,12 +297,13 @@ def test_means_over_classes_that_occur() -> None:
 
 
 def test_a_horizon_without_partner_has_a_wrong_label() -> None:
-    truth, guess = made([(30, 0), (60, 1), (100, 2)]), made([(100, 2)])
+    truth, guess = made([(30, 2), (60, 1), (100, 2)]), made([(100, 2)])
+    assert scores.label_of_partner(truth, guess)[0, :3].tolist() == [-1, -1, 2]
     found = better(truth, guess, SIMILARITY, MAIN)
     assert found["matched accuracy of labels"].value == pytest.approx(1 / 3)
     assert found["hierarchical distance"].value == pytest.approx(2 / 3)
-    assert found["accuracy by depth"].value == pytest.approx(0.4)
-    assert found["similarity by depth"].value == pytest.approx(0.4)
+    assert found["accuracy by depth"].value == pytest.approx(0.7)
+    assert found["similarity by depth"].value == pytest.approx(0.7)
 
 
 def test_hierarchical_distance_by_hand() -> None:
