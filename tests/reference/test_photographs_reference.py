@@ -5,11 +5,13 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pytest
 from good_photographs import HORIZON, SITE, write_layout
 from PIL import Image
 
 from adapters.archive import ingest
+from adapters.codebooks import codebook
 from adapters.readers.photograph import channels_swapped, read_photograph
 from adapters.settings import Settings
 from adapters.spec import load_spec
@@ -120,3 +122,19 @@ def test_horizons_of_the_labelled_photograph_differ_in_colour(
     # The eluvial horizon is the lightest, the ploughed ones are darker than all below.
     assert max(light) == light[2]
     assert light[2] > 1.2 * light[1]
+
+
+@pytest.mark.parametrize(
+    ("file", "header", "book"),
+    [
+        ("soil_cols.csv", "Bodenfarbe", "munsell_bins"),
+        ("soil_types.csv", "Bodenart", "bodenart"),
+    ],
+)
+def test_every_class_that_was_counted_in_the_closed_data_is_a_code(
+    photographs: Path, file: str, header: str, book: str
+) -> None:
+    counted = pl.read_csv(photographs / file, infer_schema=False)[header]
+    codes, unknown = codebook(book, load_spec(SOURCE).folder).normalise(counted)
+    assert counted.filter(unknown).to_list() == []
+    assert codes.to_list() == counted.to_list()
