@@ -30,8 +30,9 @@ _LOOKED_AT = 256
 def read_photographs(folder: Path, files: Sequence[str]) -> tuple[NativeTable, pl.DataFrame]:
     """All photographs of a native table, and flags of those that are not ordinary.
 
-    A picture that cannot be read has its name and hash alone and is flagged `unreadable`; one whose
-    red and blue are exchanged has no mean colour and is flagged `channels_swapped`.
+    A picture that cannot be read has its name and hash alone and is flagged `unreadable`, as is one
+    of which nothing is left; one whose red and blue are exchanged is flagged `channels_swapped`.
+    Neither has a mean colour.
 
     Args:
         folder: Where the files stand under their own names.
@@ -81,6 +82,7 @@ def _one(folder: Path, file: str) -> tuple[list[str | None], dict[str, str] | No
         flag = {"flag": "channels_swapped", "raw": name, "detail": evidence.readable()}
         return [*known, None, None, None], flag
     if not seen.kept.any():
-        return [*known, None, None, None], None
+        said = "nothing is left of it: black or transparent throughout"
+        return [*known, None, None, None], {"flag": "unreadable", "raw": name, "detail": said}
     means = [seen.pixels[..., i][seen.kept].mean(dtype=np.float64) for i in range(3)]
     return [*known, *(f"{mean:.3f}" for mean in means)], None

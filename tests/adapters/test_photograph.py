@@ -293,17 +293,21 @@ def test_a_folder_of_pictures_is_a_table(tmp_path: Path) -> None:
     _saved(tmp_path / "in" / "RP_1_Y_1.png", Image.fromarray(PIXELS))
     _saved(tmp_path / "in" / "b" / "RP_2_Y_1.png", Image.fromarray(PIXELS[..., ::-1]))
     (tmp_path / "in" / "RP_3_Y_1.jpg").write_bytes(_jpeg()[:900])
-    files = ["in/RP_1_Y_1.png", "in/RP_3_Y_1.jpg", "in/b/RP_2_Y_1.png"]
+    _saved(tmp_path / "in" / "RP_4_Y_1.jpg", Image.fromarray(np.zeros_like(PIXELS)))
+    files = [
+        f"in/{name}" for name in ("RP_1_Y_1.png", "RP_3_Y_1.jpg", "RP_4_Y_1.jpg", "b/RP_2_Y_1.png")
+    ]
     native, flags = read_photographs(tmp_path, files)
     assert native.place == "in"
     assert native.headers == HEADERS
-    assert native.row_refs.to_list() == ["in#RP_1_Y_1.png", "in#RP_3_Y_1.jpg", "in#b/RP_2_Y_1.png"]
+    assert native.row_refs.to_list() == [file.replace("/", "#", 1) for file in files]
     assert flags.select("row_ref", "flag").rows() == [
         ("in#RP_3_Y_1.jpg", "unreadable"),
+        ("in#RP_4_Y_1.jpg", "unreadable"),
         ("in#b/RP_2_Y_1.png", "channels_swapped"),
     ]
     means = native.cells.select(str(HEADERS.index("red"))).to_series()
-    assert means.is_null().to_list() == [False, True, True]
+    assert means.is_null().to_list() == [False, True, True, True]
     assert float(means[0]) == pytest.approx(PIXELS[..., 0].mean(), abs=0.01)
 
 
@@ -313,3 +317,11 @@ def test_of_several_pictures_in_a_file_the_first_counts(tmp_path: Path) -> None:
     seen = read_photograph(path)
     assert seen.converted == ("the first of 2 pictures in the file",)
     assert np.array_equal(seen.pixels, PIXELS)
+
+
+def test_a_picture_of_a_camera_that_adds_a_second_one_is_a_plain_one(tmp_path: Path) -> None:
+    first, second = Image.fromarray(PIXELS), Image.fromarray(PIXELS[:96])
+    path = tmp_path / "p.jpg"
+    first.save(path, "MPO", save_all=True, append_images=[second], quality=95)
+    seen = read_photograph(path, longest=64)
+    assert (seen.format, seen.width, seen.height, seen.converted) == ("MPO", 96, 192, ())
