@@ -149,8 +149,8 @@ def profile(
     import numpy as np
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(2.9, 4.2), dpi=80, layout="constrained")
-    axes = figure.subplots()
+    figure = Figure(figsize=(3.4, 4.2), dpi=80)
+    axes = figure.add_axes((0.16, 0.04, 0.56, 0.92))
     wide = 100.0 * picture.shape[1] / picture.shape[0]
     shown = np.dstack([picture, np.where(soil, 255, 0).astype(np.uint8)])
     axes.imshow(shown, extent=(0, wide, 100, 0))

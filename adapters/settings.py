@@ -50,7 +50,7 @@ class Settings(BaseModel):
     twin_photographs: str = Field(
         "tiny",
         pattern="^(tiny|demo|full)$",
-        description="Size of the twin's photographs of soil profiles: about 60, 400 or 3,350.",
+        description="Size of the twin's photographs of soil profiles: 60, 400 or 3,347.",
     )
     twin_seed: int = Field(20090401, description="Seed of the synthetic twin.")
     training_ranks: int = Field(

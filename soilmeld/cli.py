@@ -272,7 +272,10 @@ def predict(
 def train(
     recipe: Annotated[str, typer.Option(help="Name or file of a recipe.")],
     data: Annotated[
-        Path, typer.Option(help="Folder of one version of a feature matrix or of a set of tiles.")
+        Path,
+        typer.Option(
+            help="Folder of one version of a feature matrix, a set of tiles or of profiles."
+        ),
     ],
     ranks: Annotated[
         int | None, typer.Option(help="Processes [default: training_ranks of the settings]")
