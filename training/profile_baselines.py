@@ -18,7 +18,7 @@ from adapters.errors import TrainingError
 from training.profile_colours import changes, cut_at, of_segments
 from training.profile_forms import Guess, Segments, Truth
 
-TREES = 60
+TREES = 40
 LEAST_IN_LEAF = 2
 LEVELS = 1 - np.geomspace(1, 0.01, 16)
 """Quantiles of changes of colour that are tried as the least one of a boundary: few peaks are."""

@@ -24,6 +24,7 @@ from training.profile_schema import ProfileSchema, PropertyClass
 from training.profile_tables import FOUND, SYMBOLS, TRUE, Asked, Said
 from training.profiles import load
 
+pytestmark = pytest.mark.usefixtures("one_thread")
 LABELS = ("Ah", "Bv", "Bt", "C", "Sw-Bv")
 SCHEMA = ProfileSchema(
     height=8,
