@@ -46,7 +46,7 @@ def layout() -> tuple[list[dict], list[dict], dict]:
     rows += horizons("RP_99_Y_1.JPG", 0, 50, 100)  # of no site
     rows += horizons("RP_6_Y_3.JPG", 0, 50, 100)  # same bytes as another
     rows += horizons("RP_7_Y_3.JPG", 0, 40, 90, 110, 130)  # deeper than 100 cm
-    rows += horizons("RP_8_Y_3.JPG", 0, 50, 100)  # black
+    rows += horizons("RP_8_Y_3.JPG", 0, 50, 100)  # taken out but for a speck
     pictures["RP_2_Y_3.JPG"] = wall(3)
     pictures["RP_3_Y_3.JPG"] = b"\xff\xd8\xff\xe0 not a whole picture"
     pictures["RP_4_Y_3.JPG"] = wall(4)[..., ::-1]
@@ -55,13 +55,14 @@ def layout() -> tuple[list[dict], list[dict], dict]:
     pictures["RP_6_Y_3.JPG"] = pictures["RP_6_Y_1.JPG"]
     pictures["RP_7_Y_3.JPG"] = wall(7)
     pictures["RP_8_Y_3.JPG"] = np.zeros((240, 120, 3), np.uint8)
+    pictures["RP_8_Y_3.JPG"][100:106, 50:56] = BANDS[1]
     return rows, sites, pictures
 
 
 LEFT_OUT = {
     "RP_1_Y_3.JPG": "the photograph is missing",
     "RP_2_Y_3.JPG": "the depths of a horizon are inverted or missing",
-    "RP_3_Y_3.JPG": "it cannot be opened",
+    "RP_3_Y_3.JPG": "it cannot be opened, or shows nothing",
     "RP_4_Y_3.JPG": "red and blue are swapped",
     "RP_5_Y_3.JPG": "no horizon is described",
     "RP_99_Y_1.JPG": "its profile has no position",

@@ -25,7 +25,7 @@ ORDINAL = ("carbonate", "humus", "roots")
 MISSING = "photograph_missing"
 """Flag of a horizon whose photograph is not there."""
 UNUSABLE = {
-    "unreadable": "it cannot be opened",
+    "unreadable": "it cannot be opened, or shows nothing",
     "channels_swapped": "red and blue are swapped",
 }
 """Flags of a photograph that leave it out, and why."""

@@ -89,6 +89,7 @@ def test_lineage_is_readable_and_nothing_leaves_the_machine(
         page.goto(f"{server}/locations/dagster_project.definitions/asset-groups/synthetic/lineage")
         # Long names are shortened in their middle.
         names = ("samples", "feature_matrix", "soilformer", "tiles", "captions", "geomeld_fm")
+        names += ("profiles", "soilnet")
         for name in (*names, "_evaluation"):
             expect(page.get_by_text(name, exact=False).first).to_be_visible(timeout=PAGE_TIMEOUT_MS)
         page.screenshot(path=tmp_path / "lineage.png")

@@ -117,7 +117,7 @@ def test_only_a_new_photograph_is_opened(made, tmp_path, monkeypatch):
     take_in(settings)
     again = profiles(settings, "user")
     assert again.folder.name != made[1].folder.name
-    # The black one gave no picture that could be taken over.
+    # The one of a speck gave no picture that could be taken over.
     assert (again.built, again.taken_over) == (1, 2 * PROFILES + 1)
     anew = settings.model_copy(update={"data_root": tmp_path / "anew"})
     shutil.copytree(settings.data_root, anew.data_root, symlinks=True)
