@@ -9,6 +9,7 @@ all methods are calibrated in the same way on the calibration split.
 """
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -91,34 +92,54 @@ def measure(predictor: ProfilePredictor, dataset: ProfileDataset) -> dict:
     Raises:
         TrainingError: A profile is on both sides, or no photograph is held back.
     """
-    rows = {name: dataset.rows(name) for name in ("train", "calibration", "test")}
-    _require_apart(dataset, rows)
-    sides = {name: photographs(dataset, part) for name, part in rows.items() if len(part)}
-    test, train = sides["test"], sides["train"]
-    finds = has_depths(predictor.model)
-    said = {MODEL: _model_says(predictor, dataset, rows["test"])}
-    said |= _baselines_say(dataset, sides, rows["calibration"])
-    asked = Asked(
-        truth=test.truth,
-        weight=test.weight,
-        bootstrap=Bootstrap(
-            dataset.profiles.index["cluster"].to_numpy()[rows["test"]],
-            _SEED,
-            "profiles that were held back",
-        ),
-        schema=dataset.schema,
-        rare=rare(train, len(dataset.schema.labels)),
-    )
-    tables = asked.tables(said, finds=finds)
+    test = prepared(dataset)
+    model = model_says(predictor, dataset, test.rows["test"])
+    said = {MODEL: [model], **baselines_say(dataset, test)}
+    tables = test.asked.tables(said, finds=has_depths(predictor.model))
     report = {
-        "protocol": _protocol(dataset, rows, asked) | {"tasks": predictor.model.config.tasks},
+        "protocol": _protocol(dataset, test) | {"tasks": predictor.model.config.tasks},
         "tables": tables,
         "goals": _goals(tables),
     }
-    names = _profiles(dataset, rows["test"])
+    names = _profiles(dataset, test.rows["test"])
     if len(np.unique(names)) < len(names):
-        report["several_photographs"] = asked.several(said[MODEL], names)
+        report["several_photographs"] = test.asked.several(model, names)
     return report
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A data set ready to be asked about.
+
+    Attributes:
+        rows: By split.
+        sides: What is known of each split that has photographs.
+        asked: The test split.
+    """
+
+    rows: dict[str, np.ndarray]
+    sides: dict[str, Photographs]
+    asked: Asked
+
+
+def prepared(dataset: ProfileDataset) -> Prepared:
+    """Make a data set ready.
+
+    Raises:
+        TrainingError: A profile is on both sides, or no photograph is held back.
+    """
+    rows = {name: dataset.rows(name) for name in ("train", "calibration", "test")}
+    _require_apart(dataset, rows)
+    sides = {name: photographs(dataset, part) for name, part in rows.items() if len(part)}
+    cluster = dataset.profiles.index["cluster"].to_numpy()[rows["test"]]
+    asked = Asked(
+        truth=sides["test"].truth,
+        weight=sides["test"].weight,
+        bootstrap=Bootstrap(cluster, _SEED, "profiles that were held back"),
+        schema=dataset.schema,
+        rare=rare(sides["train"], len(dataset.schema.labels)),
+    )
+    return Prepared(rows, sides, asked)
 
 
 def photographs(dataset: ProfileDataset, rows: np.ndarray) -> Photographs:
@@ -156,7 +177,8 @@ def _profiles(dataset: ProfileDataset, rows: np.ndarray) -> np.ndarray:
     return dataset.profiles.index["profile"].to_numpy()[rows]
 
 
-def _model_says(predictor: ProfilePredictor, dataset: ProfileDataset, rows: np.ndarray) -> Said:
+def model_says(predictor: ProfilePredictor, dataset: ProfileDataset, rows: np.ndarray) -> Said:
+    """What a model says of rows of a data set."""
     chances = predictor.calibration.chances
     true, found = (
         chances.apply(answers(predictor.model, dataset, rows, true_segments=given))
@@ -165,22 +187,19 @@ def _model_says(predictor: ProfilePredictor, dataset: ProfileDataset, rows: np.n
     return Said(true, found, chances)
 
 
-def _baselines_say(
-    dataset: ProfileDataset, sides: dict[str, Photographs], held: np.ndarray
-) -> dict[str, Said]:
-    schema, test = dataset.schema, sides["test"]
+def baselines_say(dataset: ProfileDataset, test: Prepared) -> dict[str, list[Said]]:
+    """What each baseline says of the test split, calibrated as a model is."""
+    schema, sides = dataset.schema, test.sides
     codes = Codes(len(schema.labels), {c.name: len(c.codes) for c in schema.classes})
     said = {}
     for name, baseline in baselines(sides["train"], codes, _agreement, _SEED).items():
         chances = uncalibrated()
-        if "calibration" in sides:
-            other = sides["calibration"]
-            chances = calibrate_chances(baseline(other), other.truth, _profiles(dataset, held))
-        said[name] = Said(
-            chances.apply(baseline(test, test.truth.segments)),
-            chances.apply(baseline(test)),
-            chances,
-        )
+        if (held := sides.get("calibration")) is not None:
+            names = _profiles(dataset, test.rows["calibration"])
+            chances = calibrate_chances(baseline(held), held.truth, names)
+        asked = sides["test"]
+        true, found = baseline(asked, asked.truth.segments), baseline(asked)
+        said[name] = [Said(chances.apply(true), chances.apply(found), chances)]
     return said
 
 
@@ -207,8 +226,8 @@ def _require_apart(dataset: ProfileDataset, rows: dict[str, np.ndarray]) -> None
             )
 
 
-def _protocol(dataset: ProfileDataset, rows: dict[str, np.ndarray], asked: Asked) -> dict:
-    labels = dataset.schema.labels
+def _protocol(dataset: ProfileDataset, test: Prepared) -> dict:
+    labels, rows, asked = dataset.schema.labels, test.rows, test.asked
     horizons = dataset.profiles.index["horizons"].gather(rows["test"]).explode()
     symbols = horizons.struct.field("symbol").drop_nulls()
     known = symbols.is_in([*labels, *dataset.schema.stands_for])

@@ -7,7 +7,7 @@ Photographs of one profile show the same horizons: each profile weighs 1, howeve
 and clusters of profiles are resampled.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -91,14 +91,15 @@ class Asked:
     schema: ProfileSchema
     rare: np.ndarray
 
-    def tables(self, said: Mapping[str, Said], *, finds: bool) -> dict[str, dict]:
+    def tables(self, said: Mapping[str, Sequence[Said]], *, finds: bool) -> dict[str, dict]:
         """By table, by score: methods, and the model's differences from them.
 
         Args:
-            said: By method; what the model has no head for is in no table.
+            said: By method, by seed where there are several: their entries are pooled. What the
+                model has no head for is in no table.
             finds: Does the model find segments?
         """
-        model, listed = said[MODEL].true, {}
+        model, listed = said[MODEL][0].true, {}
         if finds:
             listed["boundaries"] = self._boundaries
         if model.symbol is not None:
@@ -119,15 +120,16 @@ class Asked:
         return {title: table for title, table in made.items() if table}
 
     def _compared(
-        self, said: Mapping[str, Said], scored: Callable[[Said], dict[str, Measure]]
+        self, said: Mapping[str, Sequence[Said]], scored: Callable[[Said], dict[str, Measure]]
     ) -> dict[str, dict]:
-        of = {name: scored(one) for name, one in said.items()}
+        of = {name: [scored(one) for one in seeds] for name, seeds in said.items()}
         found = {}
-        for name, own in of[MODEL].items():
+        for name, own in of[MODEL][0].items():
+            weight = self.weight.reshape(-1, *(1,) * (own.parts.ndim - 1))
             parts = {
-                method: listed[name].parts * self.weight.reshape(-1, *(1,) * (own.parts.ndim - 1))
-                for method, listed in of.items()
-                if name in listed and np.isfinite(listed[name].value)
+                method: sum(listed[name].parts for listed in seeds) * weight
+                for method, seeds in of.items()
+                if all(name in x and np.isfinite(x[name].value) for x in seeds)
             }
             if MODEL in parts:
                 found[name] = self.bootstrap.compare(

@@ -88,8 +88,8 @@ def test_who_says_the_truth_is_above_who_does_not_and_below_in_turn() -> None:
         bounds=np.where(known.segments.bounds < 1, known.segments.bounds + 0.1, 1.0),
     )
     right = said_of(known)
-    tables = asked(known).tables({"model": right, "other": wrong}, finds=True)
-    turned = asked(known).tables({"model": wrong, "other": right}, finds=True)
+    tables = asked(known).tables({"model": [right], "other": [wrong]}, finds=True)
+    turned = asked(known).tables({"model": [wrong], "other": [right]}, finds=True)
     for table, score, value in (
         ("boundaries", "matched IoU", 1.0),
         ("boundaries", "boundary F1 within 2 cm", 1.0),
@@ -128,7 +128,7 @@ def test_photographs_of_a_profile_are_no_new_evidence() -> None:
     known = truth()
     symbol = np.where(np.arange(PROFILES)[:, None] < 12, known.symbol.clip(0), 2)
     model, other = said_of(known, symbol=symbol), said_of(known)
-    once = asked(known).tables({"model": model, "other": other}, finds=True)
+    once = asked(known).tables({"model": [model], "other": [other]}, finds=True)
     # The wrongly named profiles have five photographs each.
     rows = np.r_[np.arange(12), np.repeat(np.arange(12, PROFILES), 5)]
     weight = np.where(rows < 12, 1.0, 0.2)
@@ -142,7 +142,7 @@ def test_photographs_of_a_profile_are_no_new_evidence() -> None:
         return Said(take(one.true), take(one.found), one.chances)
 
     often = asked(known.take(rows), weight, rows).tables(
-        {"model": repeated(model), "other": repeated(other)}, finds=True
+        {"model": [repeated(model)], "other": [repeated(other)]}, finds=True
     )
     for table, scores in once.items():
         for score in scores:
@@ -161,10 +161,10 @@ def test_heads_that_a_model_lacks_are_in_no_table() -> None:
         return Said(true, found, uncalibrated())
 
     depths = without(symbol=None, stones=None, classes={})
-    made = asked(known).tables({"model": depths, "other": whole}, finds=True)
+    made = asked(known).tables({"model": [depths], "other": [whole]}, finds=True)
     assert list(made) == ["boundaries"]
     symbols = without(stones=None, classes={})
-    made = asked(known).tables({"model": symbols, "other": whole}, finds=False)
+    made = asked(known).tables({"model": [symbols], "other": [whole]}, finds=False)
     assert set(made) == {t for t in SYMBOLS if t.endswith(TRUE)} | {"confidence"}
 
 
@@ -191,7 +191,9 @@ def test_chances_are_calibrated_and_sets_hold_what_they_say() -> None:
     rest = np.arange(200, 400)
     said = Said(chances.apply(part(rest)), chances.apply(part(rest)), chances)
     raw = Said(part(rest), part(rest), uncalibrated())
-    made = asked(known.take(rest)).tables({"model": said, "other": raw}, finds=True)["confidence"]
+    made = asked(known.take(rest)).tables({"model": [said], "other": [raw]}, finds=True)[
+        "confidence"
+    ]
     errors = made["calibration error"]["methods"]
     assert errors["model"]["value"] < 0.08 < 0.2 < errors["other"]["value"]
     for level in LEVELS:
