@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from adapters.twin.horizons import Marks, Setting, marks
+from adapters.twin.horizon_marks import Marks, marks
+from adapters.twin.horizons import Setting
 
 HUES = ("10R", "2.5YR", "5YR", "7.5YR", "10YR", "2.5Y", "5Y", "GLEY1")
 """Pages of the Munsell soil colour book, from red to green."""

@@ -38,7 +38,8 @@ def convert(notation: str) -> Array:
 
     white = colour.CCS_ILLUMINANTS["CIE 1931 2 Degree Standard Observer"]["C"]
     light = colour.xyY_to_XYZ(colour.munsell_colour_to_xyY(notation))
-    return np.clip(colour.XYZ_to_sRGB(light, white, apply_cctf_encoding=False), 0.0, 1.0)
+    seen = np.asarray(colour.XYZ_to_sRGB(light, white, apply_cctf_encoding=False), np.float64)
+    return np.clip(seen, 0.0, 1.0)
 
 
 def write_table(path: Path) -> None:

@@ -14,11 +14,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from adapters.twin import munsell
-from adapters.twin.europe import Array
-from adapters.twin.horizons import marks
+from adapters.twin.horizon_marks import marks
 from adapters.twin.morphology import ORGANIC, PARENTS, Horizon
 from adapters.twin.pits import Pit
-from adapters.twin.surfaces import Surfaces, cut, cuts
+from adapters.twin.surfaces import Pixels, Surfaces, cut, cuts
 
 HEIGHTS = {"tiny": (210, 270), "demo": (250, 330), "full": (420, 640)}
 """Least and greatest height of a picture in px."""
@@ -146,8 +145,9 @@ class _Face:
         self.soft = self._cut(tiles.soft)
         self.rough = self._cut(tiles.rough)
         self.shade = self._shades()
+        self.marks = [marks(h.symbol) for h in self.horizons]
 
-    def _cut(self, tile: Array, stretch: float = 1.0) -> Array:
+    def _cut(self, tile: Pixels, stretch: float = 1.0) -> Pixels:
         return cut(tile, self.draw, self.height, self.width, stretch)
 
     def _shades(self) -> np.ndarray:
@@ -167,14 +167,14 @@ class _Face:
             total += np.clip(place / (2.0 * blurred) + 0.5, 0.0, 1.0)
         return (total * _STEPS).astype(np.int16)
 
-    def _of(self, values: list[float]) -> Array:
+    def _of(self, values: list[float]) -> Pixels:
         """A number of each horizon at each pixel, even between horizons."""
         table = np.interp(
             np.arange(_STEPS * len(values)) / _STEPS, np.arange(len(values)), values
         ).astype(np.float32)
         return table[self.shade]
 
-    def painted(self) -> Array:
+    def painted(self) -> Pixels:
         """Light that comes back from the face, linear (height, width, 3)."""
         colours = np.array([munsell.light(h.hue, h.value, h.chroma) for h in self.horizons])
         table = np.stack(
@@ -189,7 +189,6 @@ class _Face:
             axis=-1,
         ).astype(np.float32)
         face = table[self.shade]
-        self.marks = [marks(h.symbol) for h in self.horizons]
         self._mottle(face)
         face *= self._texture()[..., None]
         self._specks(face)
@@ -199,7 +198,7 @@ class _Face:
         self._surface(face)
         return face
 
-    def _mottle(self, face: Array) -> None:
+    def _mottle(self, face: Pixels) -> None:
         """Bleached and rusty parts of horizons that are wet at times, and bands of clay."""
         grey = [m.grey for m in self.marks]
         if max(grey) > 0.03:
@@ -219,14 +218,14 @@ class _Face:
                 0.8 * self._of(bands) * np.clip(5.0 * (wave - 0.72), 0.0, 1.0),
             )  # fmt: skip
 
-    def _share(self, shares: list[float], pattern: Array) -> Array:
+    def _share(self, shares: list[float], pattern: Pixels) -> Pixels:
         """Weight of pixels whose pattern is among the highest, as many as each horizon's share."""
         from scipy.special import ndtri
 
         limits = [float(ndtri(1.0 - min(max(s, 1e-4), 0.95))) for s in shares]
         return np.clip(2.2 * (pattern - self._of(limits)) + 0.5, 0.0, 1.0)
 
-    def _texture(self) -> Array:
+    def _texture(self) -> Pixels:
         """Light and dark of the face: blotches, grains of sand, crumbs, marks of the trowel."""
         sandy = [0.012 + 0.0009 * h.sand if h.organic < ORGANIC else 0.03 for h in self.horizons]
         crumbs = [0.22 * m.crumbs for m in self.marks]
@@ -240,7 +239,7 @@ class _Face:
         lit += self._of(crumbs) * (0.7 * bevel - 0.5 * (edge < 0.9))
         return np.clip(lit, 0.25, 1.8)
 
-    def _specks(self, face: Array) -> None:
+    def _specks(self, face: Pixels) -> None:
         """Concretions: dark ones of iron and manganese, white ones of carbonate."""
         for shares, colour in (
             ([m.dark for m in self.marks], munsell.light(3.5, 2.3, 1.0)),
@@ -253,7 +252,7 @@ class _Face:
             here = (share < 2.2 * self._of(shares)) & (edge > 1.2)
             _blend(face, colour, 0.75 * here)
 
-    def _break(self, face: Array) -> None:
+    def _break(self, face: Pixels) -> None:
         """Cracks between prisms, where a soil shrinks; pores and holes of animals everywhere."""
         cracks = [m.cracks for m in self.marks]
         if max(cracks) > 0.12:
@@ -270,7 +269,7 @@ class _Face:
             1.0 - 0.55 * np.minimum(1.6 * open_.ravel()[holes], 1)[:, None]
         )
 
-    def _stones(self, face: Array) -> None:
+    def _stones(self, face: Pixels) -> None:
         """Stones of two sizes that cover as much as is recorded; rock is stones side by side."""
         covered = [h.stones / 100.0 for h in self.horizons]
         if max(covered) < 0.004:
@@ -293,7 +292,7 @@ class _Face:
             dusty = (0.15 + 0.45 * ((own * 31.0) % 1.0))[~outside, None]
             flat[here] = dusty * flat[here] + (1.0 - dusty) * tone[:, None] * stone
 
-    def _roots(self, face: Array) -> None:
+    def _roots(self, face: Pixels) -> None:
         """Fine roots, as many as are recorded, thinner and fewer with depth."""
         from PIL import Image, ImageDraw
 
@@ -310,7 +309,7 @@ class _Face:
         mask = np.asarray(layer, np.float32) / 255.0
         _blend(face, munsell.light(4.2, 7.0, 3.0), mask)
 
-    def _surface(self, face: Array) -> None:
+    def _surface(self, face: Pixels) -> None:
         """The upper edge: uneven by a centimetre, with litter or blades of grass."""
         from PIL import Image, ImageDraw
 
@@ -330,7 +329,7 @@ class _Face:
         blade = munsell.light(6.2, 5.2, 5.0) if self.draw.uniform() < 0.6 else green
         _blend(face[:rows], blade, np.asarray(layer, np.float32) / 255.0)
 
-    def light(self) -> Array:
+    def light(self) -> Pixels:
         """Light that falls on the face: less at the bottom of the pit, shadow with a soft edge."""
         across = np.linspace(-1.0, 1.0, self.width, dtype=np.float32)[None, :]
         down = np.linspace(0.0, 1.0, self.height, dtype=np.float32)[:, None]
@@ -367,7 +366,7 @@ def _boundary(upper: Horizon, lower: Horizon) -> tuple[float, float, float]:
     return 1.0, 1.3, 0.0
 
 
-def _wave(width: int, scale: float, draw: np.random.Generator) -> Array:
+def _wave(width: int, scale: float, draw: np.random.Generator) -> Pixels:
     """A wavy line (width,) of mean 0 and standard deviation 1; waves of some 8 to 60 cm."""
     x = np.arange(width) / scale
     total = np.zeros(width)
@@ -378,7 +377,7 @@ def _wave(width: int, scale: float, draw: np.random.Generator) -> Array:
     return (total / max(total.std(), 1e-6)).astype(np.float32)
 
 
-def _blend(face: Array, colour: Array, weight: Array) -> None:
+def _blend(face: Pixels, colour: Pixels, weight: Pixels) -> None:
     """Move a face towards a colour where the weight says so, in place."""
     flat, weights = face.reshape(-1, 3), weight.ravel()
     here = np.flatnonzero(weights > 0.004)
@@ -386,7 +385,7 @@ def _blend(face: Array, colour: Array, weight: Array) -> None:
     flat[here] = part + weights[here, None].astype(np.float32) * (colour.astype(np.float32) - part)
 
 
-def _blurred(pixels: Array, radius: float) -> Array:
+def _blurred(pixels: Pixels, radius: float) -> Pixels:
     from PIL import Image, ImageFilter
 
     image = Image.fromarray(pixels.astype(np.uint8))

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from adapters.twin.europe import COUNTRIES, Array, degrees
-from adapters.twin.horizons import CONFUSED, Setting, sequence, soil_type, written
+from adapters.twin.horizons import CONFUSED, LandUse, Setting, sequence, soil_type, written
 from adapters.twin.morphology import PARENTS, Horizon, horizon
 from adapters.twin.soil import bulk_density
 from adapters.twin.world import World
@@ -261,7 +261,7 @@ def _fractions(
     return float(sand), float(silt), float(clay)
 
 
-def _use(place: dict[str, float], slope: float, water: float, draw: np.random.Generator) -> str:
+def _use(place: dict[str, float], slope: float, water: float, draw: np.random.Generator) -> LandUse:
     """Land use: grass where it is steep or wet, vines and orchards on a few warm slopes."""
     if place["temperature"] > 9.0 and slope > 6 and draw.uniform() < 0.2:
         return "S"

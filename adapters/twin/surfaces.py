@@ -7,8 +7,9 @@ Never here: what a pattern means in a soil.
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
-from adapters.twin.europe import Array
+Pixels = NDArray[np.floating]
 
 TILES = {"tiny": 288, "demo": 384, "full": 640}
 """px along each side of a tile; pictures of a size are about as high."""
@@ -24,9 +25,9 @@ class Cells:
         bevel: Light from above left on a face that is rounded towards its edges, -1 to 1.
     """
 
-    share: Array
-    edge: Array
-    bevel: Array
+    share: Pixels
+    edge: Pixels
+    bevel: Pixels
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,11 +44,11 @@ class Surfaces:
         blocks: Large cells.
     """
 
-    soft: Array
-    rough: Array
-    grain: Array
-    across: Array
-    down: Array
+    soft: Pixels
+    rough: Pixels
+    grain: Pixels
+    across: Pixels
+    down: Pixels
     crumbs: Cells
     blocks: Cells
 
@@ -70,7 +71,7 @@ def surfaces(draw: np.random.Generator, side: int) -> Surfaces:
     )
 
 
-def _noise(draw: np.random.Generator, side: int, slope: float, along: float, up: float) -> Array:
+def _noise(draw: np.random.Generator, side: int, slope: float, along: float, up: float) -> Pixels:
     """Noise whose amplitude falls with frequency to the power of `slope`, stretched by factors."""
     y = np.fft.fftfreq(side)[:, None] * up
     x = np.fft.rfftfreq(side)[None, :] * along
@@ -87,7 +88,7 @@ def _cells(draw: np.random.Generator, side: int, size: float) -> Cells:
 
     count = round((side / size) ** 2)
     points = draw.uniform(0, side, (count, 2))
-    pixels = np.stack(np.mgrid[0:side, 0:side], axis=-1).reshape(-1, 2)
+    pixels = np.indices((side, side)).reshape(2, -1).T
     distance, index = cKDTree(points, boxsize=side).query(pixels, k=2)
     away = (pixels - points[index[:, 0]] + side / 2) % side - side / 2
     edge = (distance[:, 1] - distance[:, 0]) / 2.0
@@ -97,8 +98,8 @@ def _cells(draw: np.random.Generator, side: int, size: float) -> Cells:
 
 
 def cut(
-    tile: Array, draw: np.random.Generator, height: int, width: int, stretch: float = 1.0
-) -> Array:
+    tile: Pixels, draw: np.random.Generator, height: int, width: int, stretch: float = 1.0
+) -> Pixels:
     """A piece of a tile at a random place, mirrored or not.
 
     Args:
@@ -112,12 +113,12 @@ def cut(
 
 
 def cuts(
-    tiles: tuple[Array, ...],
+    tiles: tuple[Pixels, ...],
     draw: np.random.Generator,
     height: int,
     width: int,
     stretch: float = 1.0,
-) -> tuple[Array, ...]:
+) -> tuple[Pixels, ...]:
     """Pieces of several tiles at one random place; see `cut`."""
     side = len(tiles[0])
     down, right = draw.integers(0, side, 2)

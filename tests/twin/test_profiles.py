@@ -22,7 +22,8 @@ from adapters.spec import SOURCES_DIR, load_spec
 from adapters.standardise import standardise
 from adapters.twin import munsell
 from adapters.twin.europe import Europe
-from adapters.twin.horizons import MIXTURE, MOST_HORIZONS, leaves, marks
+from adapters.twin.horizon_marks import MIXTURE, leaves, marks
+from adapters.twin.horizons import MOST_HORIZONS
 from adapters.twin.morphology import Horizon, horizon, texture_class
 from adapters.twin.photographs import Shot, photograph, shot
 from adapters.twin.pits import PITS, Pit, pits

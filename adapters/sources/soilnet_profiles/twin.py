@@ -105,13 +105,16 @@ def _row(world: World, pit: Pit, number: int, horizon: Horizon) -> dict[str, obj
 def _drafts(found: list[Pit], taken: list[_Taken]) -> tuple[Draft, Draft, Draft]:
     """What is known of rows, sites and photographs before anything is spoilt."""
     lines = [(one, k, h) for one in taken for k, h in enumerate(found[one.pit].horizons)]
-    names = ("top", "bottom", "symbol", "texture", "stones", "carbonate", "humus", "roots")
+    names = {
+        "horizon_top": "top", "horizon_bottom": "bottom", "symbol_relevant": "symbol",
+        "texture_ka5": "texture", "colour_munsell": "colour", "stones": "stones",
+        "carbonate": "carbonate", "humus": "humus", "roots": "roots",
+        "organic_matter": "organic", "calcium_carbonate": "lime",
+    }  # fmt: skip
     truth: dict[str, object] = {
         "photograph": [one.name for one, _, _ in lines],
         "profile": [str(found[one.pit].number) for one, _, _ in lines],
-        **{f"true_{name}": [getattr(h, name) for _, _, h in lines] for name in names},
-        "organic_matter": [h.organic for _, _, h in lines],
-        "calcium_carbonate": [h.lime for _, _, h in lines],
+        **{name: [getattr(h, said) for _, _, h in lines] for name, said in names.items()},
     }
     horizons = Draft(_SOURCE, [f"{one.name}|{k + 1}" for one, k, _ in lines], truth)
     sites = Draft(
@@ -120,9 +123,9 @@ def _drafts(found: list[Pit], taken: list[_Taken]) -> tuple[Draft, Draft, Draft]
         {
             "longitude": [pit.longitude for pit in found],
             "latitude": [pit.latitude for pit in found],
-            "true_soil_type": [pit.soil_type for pit in found],
+            "soil_type": [pit.soil_type for pit in found],
             "parent_material": [pit.setting.parent for pit in found],
-            "groundwater": [pit.setting.water for pit in found],
+            "groundwater_depth": [pit.setting.water for pit in found],
         },
     )
     return horizons, sites, Draft(f"{_SOURCE}__photographs", [one.name for one in taken], {})
@@ -221,15 +224,13 @@ def _write_symbols(world: World, path: Path, found: list[Pit]) -> None:
     chance = world.stream("simplified symbols").uniform(size=len(counts))
     order = sorted(counts, key=lambda symbol: (-counts[symbol], symbol))
     kept = [s for s, c in zip(order, chance, strict=True) if counts[s] > 2 or c > 0.1]
-    write_csv(
-        path,
-        {
-            "Horiz": kept,
-            "Anzahl im Datensatz": [counts[s] for s in kept],
-            _RELEVANT: [relevant[s] for s in kept],
-            "stark vereinfacht": [[c for c in relevant[s] if c.isupper()][-1] for s in kept],
-        },
-    )
+    cells: Cells = {
+        "Horiz": list(kept),
+        "Anzahl im Datensatz": [counts[s] for s in kept],
+        _RELEVANT: [relevant[s] for s in kept],
+        "stark vereinfacht": [[c for c in relevant[s] if c.isupper()][-1] for s in kept],
+    }
+    write_csv(path, cells)
 
 
 def _write_pictures(
@@ -265,7 +266,7 @@ def _write_pictures(
             path.write_bytes(whole[: round(0.6 * len(whole))])
             draft.record(number, None, "truncated", len(whole), path.stat().st_size, "unreadable")
     for name in ("reach", "tilt", "sky", "ruler", "shadow"):
-        draft.truth[name] = [getattr(taken_so, name) for taken_so in shots]
+        draft.truth[name] = [getattr(one, name) for one in shots]
     return {taken[k].name for k in lost}
 
 
