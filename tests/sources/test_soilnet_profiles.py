@@ -300,7 +300,7 @@ def test_a_site_outside_germany_has_no_position(make: Make) -> None:
     assert sites.flags["flag"].to_list() == ["position_suspect"]
 
 
-@pytest.mark.parametrize("header", ["Obergrenze", "Bodenfarbe", "Point"])
+@pytest.mark.parametrize("header", ["Obergrenze", "Horizontsymbol", "Point"])
 def test_a_missing_column_is_told(make: Make, header: str) -> None:
     rows = [{k: v for k, v in row.items() if k != header} for row in ROWS]
     with pytest.raises(ReadError, match=f"no column '{header}'"):
@@ -323,6 +323,16 @@ def test_sites_saved_in_another_encoding_are_refused(make: Make, own: Settings) 
     sites.write_text(sites.read_text("latin-1").replace("Rheinebene", "Rhön"), "utf-8")
     with pytest.raises(ReadError, match="the bytes are UTF-8"):
         standardise(SPEC, ingest(SPEC, own), own)
+
+
+def test_what_was_not_described_may_be_absent(make: Make) -> None:
+    bare = {"Point", "file", "Obergrenze", "Untergrenze", "Horizontsymbol"}
+    rows = [{k: v for k, v in row.items() if k in bare} for row in ROWS]
+    site = {k: v for k, v in SITE.items() if k in ("PointID", "xcoord", "ycoord")}
+    main, sites, _ = make(rows, [site]).pieces
+    assert main.table.select("texture", "colour", "stones", "roots").null_count().row(0) == (3,) * 4
+    assert sites.table.select("sampling_date", "date_start", "aspect").row(0) == (None,) * 3
+    assert sites.table["longitude"].null_count() == 0
 
 
 def test_a_profile_twice_in_the_sites_is_refused(make: Make) -> None:

@@ -27,10 +27,13 @@ def each_photograph(native: NativeTable, folder: Path) -> NativeTable:
     Raises:
         ValueError: There is no column `Point`.
     """
-    point = native.text(_place(native, "Point")).str.extract(_NUMBER)
-    if "file" not in [plain_header(header) for header in native.headers]:
+    if (place := _place(native, "Point")) is None:
+        raise ValueError(f"no column 'Point' among {', '.join(native.headers[:12])}")
+    point = native.text(place).str.extract(_NUMBER)
+    if _place(native, "file") is None:
         native, point = _repeated(native, point, folder)
-    file = native.text(_place(native, "file")).str.strip_chars().str.extract(r"([^/\\]+)$")
+    names = native.text(str(_place(native, "file")))
+    file = names.str.strip_chars().str.extract(r"([^/\\]+)$")
     made = pl.DataFrame({"described": file.fill_null(point)}).select(
         "described",
         horizon_id=pl.col("described")
@@ -41,26 +44,18 @@ def each_photograph(native: NativeTable, folder: Path) -> NativeTable:
 
 
 def with_month(native: NativeTable, folder: Path) -> NativeTable:
-    """Sites with the month of sampling as one text, such as 2012-05.
-
-    Raises:
-        ValueError: There is no column of year or month.
-    """
-    parts = [native.text(_place(native, h)) for h in ("Probenahme_Jahr", "Probenahme_Monat")]
-    year, month = (part.str.extract(_NUMBER) for part in parts)
+    """Sites with the month of sampling as one text, such as 2012-05, if year and month are told."""
+    at = [_place(native, header) for header in ("Probenahme_Jahr", "Probenahme_Monat")]
+    if None in at:
+        return native
+    year, month = (native.text(str(place)).str.extract(_NUMBER) for place in at)
     return _with(native, pl.DataFrame({"sampling_date": year + "-" + month.str.zfill(2)}))
 
 
-def _place(native: NativeTable, header: str) -> str:
-    """Cell column of a header.
-
-    Raises:
-        ValueError: The table has none.
-    """
-    for place, written in enumerate(native.headers):
-        if plain_header(written) == plain_header(header):
-            return str(place)
-    raise ValueError(f"no column {header!r} among {', '.join(native.headers[:12])}")
+def _place(native: NativeTable, header: str) -> str | None:
+    """Cell column of a header; None where the table has none."""
+    headers = [plain_header(written) for written in native.headers]
+    return str(headers.index(plain_header(header))) if plain_header(header) in headers else None
 
 
 def _repeated(native: NativeTable, point: pl.Series, folder: Path) -> tuple[NativeTable, pl.Series]:
