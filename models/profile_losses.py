@@ -23,6 +23,9 @@ _NEAR = 0.02
 """Share of 100 cm within which a depth is as good as described: from there on errors count
 linearly, so that one missed boundary does not outweigh many that are nearly right."""
 _NEAR_STONES = 0.05
+_BELL = 0.015
+"""Standard deviation of the bell around a boundary, as a share of 100 cm: it waves, and is told in
+whole centimetres."""
 _LEFT_OUT = -100
 
 
@@ -44,15 +47,18 @@ def profile(
             `hierarchical`.
         ordinal: Names of the classes that have ordinal heads.
         levels: For the hierarchical loss: `fusion.profiles.taxonomy.Taxonomy.levels`.
-        weights: Of the terms `depth`, `stop`, `stones`, `classes` (each of them) and `symbol`.
+        weights: Of the terms `depth`, `pointing`, `stop`, `stones`, `classes` (each of them) and
+            `symbol`.
 
     Returns:
-        Weighted `depth`, `stop`, `stones`, one term for each class, and `symbol`.
+        Weighted `depth`, `pointing`, `stop`, `stones`, one term for each class, and `symbol`.
     """
     terms: Terms = {}
     if prediction["markers"] is not None and prediction["stop"] is not None:
         terms["depth"] = depth(prediction["markers"], batch["bounds"], batch["horizons"])
         terms["stop"] = stop(prediction["stop"], batch["horizons"])
+    if prediction["pointing"] is not None:
+        terms["pointing"] = pointing(prediction["pointing"], batch["bounds"], batch["horizons"])
     place = overlapped(prediction["used"], batch["bounds"], batch["horizons"])
     if prediction["stones"] is not None:
         known = (place >= 0) & batch["stones_known"].gather(1, place.clamp(min=0))
@@ -121,6 +127,30 @@ def depth(markers: Tensor, target: Tensor, horizons: Tensor) -> tuple[Tensor, Te
     """
     inner = inner_boundaries(horizons)
     loss = F.smooth_l1_loss(markers.float(), target, beta=_NEAR, reduction="none")
+    return (loss * inner).sum(), inner.sum()
+
+
+def pointing(edges: Tensor, target: Tensor, horizons: Tensor) -> tuple[Tensor, Tensor]:
+    """Cross-entropy of where markers point, against a bell around the true boundary.
+
+    Beside the error of the mean depth, since the mean of many wrong edges can be right, and tells
+    none of them apart (as heat maps are taught beside their means: arXiv 1801.07372).
+
+    Args:
+        edges: (B, S, E) log-probabilities of edges at 1 / (E + 1), 2 / (E + 1), ...; -inf where a
+            marker cannot point, which the bell leaves out, too.
+        target: (B, S) lower bounds as share of 100 cm.
+        horizons: (B, S) bool.
+
+    Returns:
+        Sum, and number of boundaries.
+    """
+    inner, closed = inner_boundaries(horizons), edges.isinf()
+    count = edges.shape[-1]
+    depth = torch.arange(1, count + 1, device=edges.device) / (count + 1)
+    away = (depth - target.unsqueeze(-1)) / _BELL
+    bell = (-0.5 * away.square()).masked_fill(closed, -torch.inf).softmax(-1)
+    loss = -(bell * edges.masked_fill(closed, 0)).sum(-1)
     return (loss * inner).sum(), inner.sum()
 
 

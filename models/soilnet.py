@@ -11,6 +11,7 @@ forcing). It departs from theirs in these stated ways:
 
 * Markers point at rows of the picture. Theirs are read from one mean vector of all of it, which
   cannot say where anything is.
+  Colours of rows stand beside the encoder's features.
 * Segments are soft masks over one feature map of the picture ("soft_mask"): one pass of the encoder
   a picture, and depths get a gradient from what is said of the segments. "crop" encodes every
   segment by an encoder of its own, as they do.
@@ -29,6 +30,7 @@ from torch.nn import functional as F  # noqa: N812 (torch's own convention)
 
 from models.profile_losses import ordinal_probabilities
 from models.soilnet_parts import (
+    COLOURS,
     DEPTH_NUMBERS,
     Along,
     BackboneConfig,
@@ -135,6 +137,9 @@ class ProfilePrediction(TypedDict):
     markers: Tensor | None
     """(B, S) depths before the stop is looked at, each below the one before (where depths are
     forced, below the true one before); 1 where nothing is left below."""
+    pointing: Tensor | None
+    """(B, S, E) log-probabilities of the E edges between rows, at depths 1 / (E + 1), 2 / (E + 1),
+    ..., that each marker is the mean of; -inf where an edge is not below the one before."""
     stop: Tensor | None
     """(B, S) logits that horizon k is the last, given that none before it is."""
     bounds: Tensor | None
@@ -175,7 +180,7 @@ class SoilNet(nn.Module):
         if "depths" in config.tasks or not self.crops:
             self.encoder = picture_encoder(told)
         if "depths" in config.tasks:
-            picture = self.encoder.width
+            picture = self.encoder.width + COLOURS
             if config.depth_head == "lstm":
                 self.steps = LSTMSteps(picture, site, config.depth_width, config.horizons, dropout)
             else:
@@ -187,12 +192,12 @@ class SoilNet(nn.Module):
                     config.attention_heads,
                     dropout,
                 )
-            self.pointer = Pointer(picture, self.steps.width, config.depth_width)
+            self.pointer = Pointer(picture, self.steps.width, config.depth_width, dropout)
         if not self.cuts:
             return
         if self.crops:
             self.crop_encoder = picture_encoder(told)
-        picture = (self.crop_encoder if self.crops else self.encoder).width
+        picture = (self.crop_encoder if self.crops else self.encoder).width + COLOURS
         self.segment = entry(picture + 2 * DEPTH_NUMBERS, config.segment_width, dropout)
         if "properties" in config.tasks:
             width = config.property_width
@@ -220,13 +225,17 @@ class SoilNet(nn.Module):
             batch: See `ProfileBatch`; its truth is read where it is forced or its task left out.
         """
         config = self.config
-        # Without the picture not even its outline is read.
-        soil = batch["soil"] if "picture" in config.inputs else torch.ones_like(batch["soil"])
+        soil = batch["soil"]
         picture = torch.where(soil.unsqueeze(1), batch["picture"], 0).to(self.dtype)
+        if "picture" not in config.inputs:
+            picture, soil = torch.zeros_like(picture), torch.ones_like(soil)  # nor its outline
         site = self.site_features(batch)
-        rows = Rows.of(self.encoder(picture, soil), soil) if hasattr(self, "encoder") else None
+        rows = None
+        if hasattr(self, "encoder"):
+            rows = Rows.of(self.encoder(picture, soil), picture, soil)
         found: ProfilePrediction = {
             "markers": None,
+            "pointing": None,
             "stop": None,
             "bounds": None,
             "used": batch["bounds"],
@@ -278,15 +287,16 @@ class SoilNet(nn.Module):
         states = self.steps(each, rows.area, site)
         # Where depths are forced a marker is looked for below the true one before it.
         after = tops(batch["bounds"]).masked_fill(~forced, torch.nan)
-        markers, stop = self.pointer(each, states, after)
+        markers, stop, pointing = self.pointer(rows, states, after)
         bounds = stopped(markers, stop)
         found["markers"], found["stop"], found["bounds"] = markers, stop, bounds
+        found["pointing"] = pointing
         found["used"] = torch.where(forced, batch["bounds"], bounds)
 
     def crop_features(self, picture: Tensor, soil: Tensor, used: Tensor) -> Tensor:
         """(B, S, width) of segments that are encoded one by one; 0 where there is none."""
         cut, whole = crops(picture, soil, used, self.config.crop_height)
-        rows = Rows.of(self.crop_encoder(cut, whole), whole)
+        rows = Rows.of(self.crop_encoder(cut, whole), cut, whole)
         everything = rows.area.new_ones(len(cut), 1, rows.area.shape[1])
         mean = rows.mean(everything).squeeze(1)  # (N, width)
         seen = mean.new_zeros(*used.shape, mean.shape[1])

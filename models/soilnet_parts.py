@@ -24,6 +24,8 @@ OVERLAP = 0.1
 experiments of SoilNet, arXiv 2508.03785 v2)."""
 _OCTAVES = 5
 """Wavelengths by which a depth is told: 200 cm halved down to 12.5 cm."""
+NEAR = (1, 2, 4, 8)
+"""Rows above and below an edge that it is told by."""
 _LONGEST = 300  # characters of another's message
 DEPTH_NUMBERS = 1 + 2 * _OCTAVES
 
@@ -240,30 +242,65 @@ class Along(nn.Module):
 # Rows of a picture, and segments cut from it.
 
 
+COLOURS = 6
+"""Numbers of colour that every row has beside what an encoder makes of it."""
+
+
 @dataclass(frozen=True)
 class Rows:
-    """A feature map, summed over its columns."""
+    """A picture row by row: what an encoder makes of it, and its colours, summed over columns."""
 
     total: Tensor
-    """(B, R, C) features of soil, weighted by area."""
+    """(B, R, C + COLOURS) features of soil, then channels and their squares, weighted by area."""
     area: Tensor
     """(B, R) share of soil, summed over columns."""
 
     @classmethod
-    def of(cls, features: Tensor, soil: Tensor) -> "Rows":
-        """From (B, C, R, columns) features and (B, h, w) bool."""
-        share = F.adaptive_avg_pool2d(soil.unsqueeze(1).to(features.dtype), features.shape[2:])
-        return cls((features * share).sum(3).transpose(1, 2), share.sum(3).squeeze(1))
+    def of(cls, features: Tensor, picture: Tensor, soil: Tensor) -> "Rows":
+        """From features (B, C, R, columns), picture (B, 3, h, w) and soil (B, h, w) bool."""
+        size = features.shape[2:]
+        share = F.adaptive_avg_pool2d(soil.unsqueeze(1).to(features.dtype), size)
+        colours = F.adaptive_avg_pool2d(torch.cat([picture, picture.square()], 1), size)
+        total = torch.cat([features * share, colours], dim=1).sum(3).transpose(1, 2)
+        return cls(total, share.sum(3).squeeze(1))
 
     def mean(self, weights: Tensor) -> Tensor:
-        """Mean features under (B, S, R) weights of rows, (B, S, C); 0 where there is no soil."""
+        """Mean under (B, S, R) weights of rows, (B, S, C + COLOURS); 0 where there is no soil."""
         weights = weights.to(self.total.dtype)
-        area = (weights @ self.area.unsqueeze(-1)).clamp(min=1e-6)
-        return weights @ self.total / area
+        return weights @ self.total / _area(weights @ self.area.unsqueeze(-1))
 
     def each(self) -> Tensor:
-        """Mean features of each row, (B, R, C)."""
-        return self.total / self.area.clamp(min=1e-6).unsqueeze(-1)
+        """Mean of each row, (B, R, C + COLOURS)."""
+        return self.total / _area(self.area.unsqueeze(-1))
+
+    def sides(self, through: nn.Linear) -> tuple[Tensor, Tensor]:
+        """What lies above and what lies below each edge between rows, within so many rows of it.
+
+        Args:
+            through: A linear map without bias, by which features are read.
+
+        Returns:
+            Two of (B, R - 1, len(NEAR) * width), 0 where there is no soil.
+        """
+        both = torch.cat([through(self.total), self.area.unsqueeze(-1)], dim=-1).float()
+        whole = F.pad(both.cumsum(1), (0, 0, 1, 0))  # (B, R + 1, width + 1), down to each edge
+        count = self.area.shape[1]
+        edge = torch.arange(1, count, device=both.device)
+        found: tuple[list[Tensor], list[Tensor]] = ([], [])
+        for rows in NEAR:
+            first, last = (edge - rows).clamp(min=0), (edge + rows).clamp(max=count)
+            for side, part in zip(
+                found,
+                (whole[:, edge] - whole[:, first], whole[:, last] - whole[:, edge]),
+                strict=True,
+            ):
+                side.append((part[..., :-1] / _area(part[..., -1:])).to(self.total.dtype))
+        return torch.cat(found[0], dim=-1), torch.cat(found[1], dim=-1)
+
+
+def _area(area: Tensor) -> Tensor:
+    """Of what may be empty, to divide by; smaller than any pixel's."""
+    return area.clamp(min=1e-4)
 
 
 def tops(bounds: Tensor) -> Tensor:
@@ -383,49 +420,53 @@ class Pointer(nn.Module):
     """Depth markers, each pointing at the edges between rows that lie below the one before.
 
     A marker is the mean depth of the edges under its attention (a pointer network, Vinyals et al.
-    2015, arXiv 1506.03134): it moves with the picture, always downwards, and cannot but be told by
-    what lies above and below an edge.
+    2015, arXiv 1506.03134): it moves with the picture, and always downwards. An edge is told by its
+    depth and by what lies above and below it, near and farther away.
     """
 
-    def __init__(self, picture: int, state: int, width: int) -> None:
+    def __init__(self, picture: int, state: int, width: int, dropout: float) -> None:
         super().__init__()
         self.query = nn.Linear(state, width)
-        self.key = nn.Linear(2 * picture + DEPTH_NUMBERS, width)
+        self.side = nn.Linear(picture, width // 2, bias=False)
+        told = 2 * len(NEAR) * (width // 2) + DEPTH_NUMBERS
+        self.edge = nn.Sequential(entry(told, width, dropout), nn.Linear(width, width))
         self.stop = nn.Linear(state + width, 1)
 
-    def forward(self, rows: Tensor, states: Tensor, after: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, rows: Rows, states: Tensor, after: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Markers and stops.
 
         Args:
-            rows: (B, R, picture).
+            rows: Of the picture, R.
             states: (B, S, state).
             after: (B, S) depths below which each marker is looked for, NaN: below the one before.
 
         Returns:
-            (B, S) float32 depths as share of 100 cm, 1 where no edge is left, and (B, S) logits
-            that a horizon is the last.
+            (B, S) float32 depths as share of 100 cm, 1 where no edge is left; (B, S) logits that a
+            horizon is the last; and (B, S, R - 1) log-probabilities of the edges.
         """
-        count = rows.shape[1]
-        depth = torch.arange(1, count, device=rows.device) / count  # (R - 1,) of the edges
-        told = depth_numbers(depth).to(rows.dtype).expand(len(rows), -1, -1)
-        edges = self.key(torch.cat([rows[:, :-1], rows[:, 1:], told], dim=-1))
+        above, below = rows.sides(self.side)
+        count = rows.area.shape[1]
+        depth = torch.arange(1, count, device=above.device) / count  # (R - 1,) of the edges
+        waves = depth_numbers(depth).to(above.dtype).expand(len(above), -1, -1)
+        edges = self.edge(torch.cat([below - above, below + above, waves], dim=-1))
         query = self.query(states)
         scores = (query @ edges.transpose(1, 2)).float() * edges.shape[-1] ** -0.5  # (B, S, R - 1)
         marker = scores.new_zeros(len(scores))
         markers, weights = [], []
         for step in range(scores.shape[1]):
             least = torch.where(after[:, step].isnan(), marker, after[:, step])
-            below = depth > least.detach().unsqueeze(1)
-            left = below.any(1)
+            open_ = depth > least.detach().unsqueeze(1)
+            left = open_.any(1)
             # Where no edge is left all are, only for the sake of finite numbers.
-            open_ = below | ~left.unsqueeze(1)
-            weight = scores[:, step].masked_fill(~open_, -torch.inf).softmax(-1)
-            marker = torch.where(left, weight @ depth, 1.0)
+            open_ = open_ | ~left.unsqueeze(1)
+            weight = scores[:, step].masked_fill(~open_, -torch.inf).log_softmax(-1)
+            marker = torch.where(left, weight.exp() @ depth, 1.0)
             markers.append(marker)
             weights.append(weight)
-        context = torch.stack(weights, dim=1).to(edges.dtype) @ edges
+        pointing = torch.stack(weights, dim=1)
+        context = pointing.exp().to(edges.dtype) @ edges
         stop = self.stop(torch.cat([states, context], dim=-1)).squeeze(-1)
-        return torch.stack(markers, dim=1), stop.float()
+        return torch.stack(markers, dim=1), stop.float(), pointing
 
 
 def stopped(markers: Tensor, stop: Tensor) -> Tensor:

@@ -219,6 +219,7 @@ class ProfileLoss(_Part):
     name: Literal["profile"] = "profile"
     labels: Literal["cross_entropy", "embedding", "hierarchical"] = "cross_entropy"
     depth: float = Field(10.0, gt=0)
+    pointing: float = Field(1.0, gt=0)
     stop: float = Field(1.0, gt=0)
     stones: float = Field(0.1, gt=0)
     classes: float = Field(1.0, gt=0, description="Of each class.")

@@ -11,7 +11,10 @@ from fusion.profiles.taxonomy import taxonomy
 from models import profile_losses as losses
 
 LABELS = ("Ap", "Ah", "Bv", "Sw", "Sw-Bv")
-WEIGHTS = {"depth": 2.0, "stop": 1.0, "stones": 0.5, "classes": 3.0, "symbol": 1.0}
+WEIGHTS = {"depth": 2.0, "pointing": 4.0, "stop": 1.0, "stones": 0.5, "classes": 3.0, "symbol": 1.0}
+
+
+NO_DEPTHS = {"markers": None, "pointing": None, "stop": None}
 
 
 def levels() -> list[Tensor]:
@@ -38,6 +41,7 @@ def prediction(seed: int = 0) -> dict:
     markers = torch.rand(2, 4).cumsum(1) / 4
     return {
         "markers": markers.requires_grad_(),
+        "pointing": torch.randn(2, 4, 9).requires_grad_(),
         "bounds": markers.detach(),
         "used": batch()["bounds"],
         "stop": torch.randn(2, 4, requires_grad=True),
@@ -64,9 +68,9 @@ def mean(pair: tuple[Tensor, Tensor]) -> float:
 def test_every_head_gets_a_gradient(label_loss: str) -> None:
     found = prediction()
     made = terms(found, batch(), label_loss)
-    assert set(made) == {"depth", "stop", "stones", "texture", "humus", "symbol"}
+    assert set(made) == {"depth", "pointing", "stop", "stones", "texture", "humus", "symbol"}
     torch.stack([total for total, _ in made.values()]).sum().backward()
-    heads = [found[name] for name in ("markers", "stop", "stones", "symbol")]
+    heads = [found[name] for name in ("markers", "pointing", "stop", "stones", "symbol")]
     for head in heads + list(found["classes"].values()):
         assert torch.isfinite(head.grad).all()
         assert (head.grad[0, 0] != 0).any()
@@ -76,7 +80,15 @@ def test_every_head_gets_a_gradient(label_loss: str) -> None:
 def test_counts_and_weights() -> None:
     made = terms(prediction(), batch())
     counts = {name: int(count) for name, (_, count) in made.items()}
-    assert counts == {"depth": 3, "stop": 5, "stones": 4, "texture": 4, "humus": 4, "symbol": 5}
+    assert counts == {
+        "depth": 3,
+        "pointing": 3,
+        "stop": 5,
+        "stones": 4,
+        "texture": 4,
+        "humus": 4,
+        "symbol": 5,
+    }
     plain = losses.profile(
         prediction(),
         batch(),
@@ -86,7 +98,15 @@ def test_counts_and_weights() -> None:
         weights=dict.fromkeys(WEIGHTS, 1.0),
     )
     ratios = {name: (made[name][0] / plain[name][0]).item() for name in made}
-    expected = {"depth": 2, "stop": 1, "stones": 0.5, "texture": 3, "humus": 3, "symbol": 1}
+    expected = {
+        "depth": 2,
+        "pointing": 4,
+        "stop": 1,
+        "stones": 0.5,
+        "texture": 3,
+        "humus": 3,
+        "symbol": 1,
+    }
     assert ratios == pytest.approx(expected)
 
 
@@ -100,6 +120,7 @@ def test_what_does_not_count_is_never_read() -> None:
     for one in (found, again):  # no segment is a true horizon
         one["used"] = torch.tensor([[0.3, 0.8, 1, 1], [0.5, 1, 1, 1]])
     with torch.no_grad():
+        again["pointing"][~losses.inner_boundaries(true["horizons"])] = 3.0
         again["markers"][~losses.inner_boundaries(true["horizons"])] = -5.0
         again["symbol"][~true["horizons"]] = 50.0
     a, b = terms(found, true), terms(again, other)
@@ -110,10 +131,29 @@ def test_what_does_not_count_is_never_read() -> None:
 
 
 def test_heads_that_a_model_lacks_have_no_term() -> None:
-    bare = prediction() | {"markers": None, "stop": None, "stones": None, "classes": {}}
+    bare = prediction() | {"stones": None, "classes": {}, **NO_DEPTHS}
     assert set(terms(bare, batch())) == {"symbol"}
     only = prediction() | {"stones": None, "classes": {}, "symbol": None}
-    assert set(terms(only, batch())) == {"depth", "stop"}
+    assert set(terms(only, batch())) == {"depth", "pointing", "stop"}
+
+
+def test_pointing_by_hand() -> None:
+    """Least where markers point as the bell does, and never read where they cannot point."""
+    true, closed = batch(), torch.zeros(2, 4, 99, dtype=torch.bool)
+    closed[0, 1, :30] = True
+    edge = torch.arange(1, 100) / 100
+    away = (edge - true["bounds"].unsqueeze(-1)) / 0.015
+    bell = (-0.5 * away.square()).masked_fill(closed, -torch.inf).log_softmax(-1)
+    total, count = losses.pointing(bell, true["bounds"], true["horizons"])
+    assert count == 3
+    entropy = 0.5 * np.log(2 * np.pi * np.e) + np.log(1.5)  # of a normal distribution, in steps
+    assert mean((total, count)) == pytest.approx(entropy, abs=1e-2)
+    for shift in (-2, 2):
+        moved = bell.roll(shift, -1).masked_fill(closed, -torch.inf).log_softmax(-1)
+        assert losses.pointing(moved, true["bounds"], true["horizons"])[0] > total
+    sharp = torch.full((2, 4, 99), -30.0)
+    sharp[0, 0, 19] = sharp[0, 1, 49] = sharp[1, 0, 29] = 0
+    assert losses.pointing(sharp, true["bounds"], true["horizons"])[0] > total, "too sure"
 
 
 def test_depth_by_hand() -> None:
@@ -278,7 +318,7 @@ def test_each_label_loss_teaches_labels(label_loss: str) -> None:
             out = torch.nn.functional.normalize(out, dim=-1) @ vectors.T
         return out.unsqueeze(0)
 
-    found = prediction() | {"markers": None, "stop": None, "stones": None, "classes": {}}
+    found = prediction() | {"stones": None, "classes": {}, **NO_DEPTHS}
     rows = torch.linspace(0, 1, len(codes) + 1)[1:].unsqueeze(0)
     true = {
         "bounds": rows,

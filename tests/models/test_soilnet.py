@@ -38,7 +38,14 @@ from models.soilnet_parts import (
     tops,
 )
 
-WEIGHTS = {"depth": 10.0, "stop": 1.0, "stones": 0.1, "classes": 1.0, "symbol": 10.0}
+WEIGHTS = {
+    "depth": 10.0,
+    "pointing": 1.0,
+    "stop": 1.0,
+    "stones": 0.1,
+    "classes": 1.0,
+    "symbol": 10.0,
+}
 VARIANTS = [
     {"encoder": encoder, "depth_head": head, "segments": segments}
     for encoder, head, segments in (
@@ -98,7 +105,7 @@ def test_shapes(variant: dict[str, str]) -> None:
     assert found["symbol"].shape == (3, MOST, LABELS)
     codes = {name: logits.shape for name, logits in found["classes"].items()}
     assert codes == {"texture": (3, MOST, 4), "roots": (3, MOST, 2), "carbonate": (3, MOST, 1)}
-    assert all(torch.isfinite(x).all() for x in tensors(found).values())
+    assert not any(x.isnan().any() for x in tensors(found).values())
     assert {x.dtype for x in tensors(found).values()} == {torch.float32}
     assert ((found["stones"] > 0) & (found["stones"] < 1)).all()
 
@@ -195,19 +202,25 @@ def test_the_way_back_up_begins_at_the_last_horizon() -> None:
 # Depths.
 
 
+def made_rows(total: Tensor) -> Rows:
+    """Rows that are all soil."""
+    return Rows(total, torch.ones(total.shape[:2]))
+
+
 @settings(max_examples=40, deadline=None)
 @given(seed=st.integers(0, 10**6), spread=st.floats(0.1, 30))
 def test_markers_go_down_and_bounds_end_at_one(seed: int, spread: float) -> None:
     g = torch.Generator().manual_seed(seed)
     torch.manual_seed(seed)
-    pointer = Pointer(4, 6, 8)
-    rows = spread * torch.randn(3, 9, 4, generator=g)
+    pointer = Pointer(4, 6, 8, 0.0)
+    rows = made_rows(spread * torch.randn(3, 9, 4, generator=g))
     states = spread * torch.randn(3, MOST, 6, generator=g)
-    markers, stop = pointer(rows, states, torch.full((3, MOST), torch.nan))
+    markers, stop, pointing = pointer(rows, states, torch.full((3, MOST), torch.nan))
     steps = markers.diff(dim=1)
     ended = markers[:, 1:] == 1
     assert ((steps > 0) | ended).all()
     assert (markers > 0).all()
+    torch.testing.assert_close(pointing.exp().sum(-1), torch.ones(3, MOST))
     bounds = stopped(markers, stop)
     assert (bounds.diff(dim=1) >= 0).all()
     assert (bounds[:, -1] == 1).all()
@@ -223,22 +236,15 @@ def test_the_first_stop_ends_a_profile() -> None:
     assert existing(torch.tensor(expected)).sum(1).tolist() == [2, 4, 1]
 
 
-def test_a_marker_is_where_rows_change() -> None:
-    """With weights that look for unequal neighbours, it is the edge between them."""
-    pointer = Pointer(1, 1, 1)
-    with torch.no_grad():
-        for p in pointer.parameters():
-            p.zero_()
-        pointer.query.bias.fill_(1)
-        pointer.key.weight[0, 0], pointer.key.weight[0, 1] = -50, 50
-    rows = torch.zeros(1, 10, 1)
-    rows[:, 3:], rows[:, 7:] = 1, 2
-    markers, _ = pointer(rows, torch.zeros(1, 3, 1), torch.full((1, 3), torch.nan))
-    assert markers[0].tolist() == pytest.approx([0.5, 0.7, 0.85], abs=1e-3), "the mean of the two"
-    after = torch.tensor([[0.0, 0.3, 0.7]])
-    rows[:, 7:] = 3
-    markers, _ = pointer(rows, torch.zeros(1, 3, 1), after)
-    assert markers[0].tolist() == pytest.approx([0.7, 0.7, 0.85], abs=1e-3)
+def test_an_edge_is_told_by_what_lies_above_and_below() -> None:
+    through = torch.nn.Linear(1, 1, bias=False)
+    torch.nn.init.ones_(through.weight)
+    area = torch.tensor([[1.0, 1, 2, 0, 1]])
+    above, below = Rows((torch.tensor([[1.0, 3, 5, 9, 7]]) * area)[..., None], area).sides(through)
+    assert above.shape == below.shape == (1, 4, 4)
+    assert above[0, 1].tolist() == pytest.approx([3, 2, 2, 2]), "1, 2, 4 and 8 rows"
+    assert below[0, 1].tolist() == pytest.approx([5, 5, 17 / 3, 17 / 3])
+    assert above[0, 3].tolist() == pytest.approx([0, 5, 3.5, 3.5]), "a row without soil"
 
 
 def test_forced_depths_are_used_and_looked_below() -> None:
@@ -258,7 +264,7 @@ def test_symbols_teach_depths_where_depths_are_not_forced(segments: str) -> None
         with torch.no_grad():
             net.pointer.stop.bias.fill_(-5)  # several horizons
         net(batch(forced=forced))["symbol"].sum().backward()
-        touched = any(p.grad is not None and p.grad.any() for p in net.pointer.key.parameters())
+        touched = any(p.grad is not None and p.grad.any() for p in net.pointer.edge.parameters())
         assert touched == (not forced)
 
 
@@ -293,11 +299,14 @@ def test_means_under_masks_are_over_soil() -> None:
     soil = torch.ones(1, 8, 4, dtype=torch.bool)
     soil[:, 2:4, 2:] = False  # the second row's right cell
     soil[:, 6:] = False
-    rows = Rows.of(features, soil)
+    picture = torch.full((1, 3, 8, 4), 3.0) * soil
+    rows = Rows.of(features, picture, soil)
     weights = torch.tensor([[[1.0, 1, 0, 0], [0, 1, 0.5, 1], [0, 0, 0, 1]]])
     expected = [(0 + 1 + 2) / 3, (2 + 0.5 * 4 + 0.5 * 5) / 2, 0.0]
     assert rows.mean(weights)[0, :, 0].tolist() == pytest.approx(expected)
     assert rows.each()[0, :, 0].tolist() == pytest.approx([0.5, 2.0, 4.5, 0.0])
+    colours = rows.each()[0, :3, 1:]
+    torch.testing.assert_close(colours, torch.tensor([[3.0] * 3 + [9.0] * 3] * 3))
 
 
 def test_crops_are_the_rows_between_the_bounds() -> None:
