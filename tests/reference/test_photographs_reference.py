@@ -16,6 +16,7 @@ from adapters.readers.photograph import channels_swapped, read_photograph
 from adapters.settings import Settings
 from adapters.spec import load_spec
 from adapters.standardise import Standard, standardise
+from expectations.engine import validate
 
 SOURCE = "soilnet_profiles"
 LABELLED = "RP_1_Y_1.PNG"
@@ -90,6 +91,14 @@ def test_the_labelled_photograph_is_read_from_end_to_end(standard: Standard) -> 
     assert first["kept"] == pytest.approx(_TAPE / 419, abs=0.01)
     # Brown: about 7.5YR 4/3 to 10YR 6/4, the four horizons together.
     assert first["mean_red"] > first["mean_green"] > first["mean_blue"]
+
+
+def test_the_labelled_photograph_passes_the_gate_and_the_exchanged_one_does_not(
+    standard: Standard,
+) -> None:
+    main, _, pictures = standard.pieces
+    assert validate(main).refusals == []
+    assert [refusal.column for refusal in validate(pictures).refusals] == [None]
 
 
 def test_the_real_photograph_with_exchanged_channels_is_flagged_and_no_other(
