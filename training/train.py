@@ -254,7 +254,20 @@ def _engine(recipe: Recipe, dataset: Dataset, run: Path):  # noqa: ANN202
             file=str(newest),
             remedy="remove this checkpoint; the one before it is then used",
         )
+    if universal:
+        _load_buffers(engine.module, newest)
     return engine, checkpoints.meta(newest)["samples"]
+
+
+@torch.no_grad()
+def _load_buffers(model: nn.Module, checkpoint: Path) -> None:
+    """What a model keeps untrained, such as a teacher; universal checkpoints leave it out."""
+    from deepspeed.utils.zero_to_fp32 import get_fp32_state_dict_from_zero_checkpoint
+
+    state = get_fp32_state_dict_from_zero_checkpoint(str(checkpoint), tag=checkpoints.STATE)
+    for name, buffer in model.named_buffers():
+        if name in state:  # those that are kept at all
+            buffer.copy_(state[name])
 
 
 def _groups(model: nn.Module, optimiser: Optimiser) -> list[dict]:
