@@ -138,7 +138,11 @@ def _spoil_rows(
     taken: list[_Taken],
     rows: list[list[dict[str, object]]],
 ) -> None:
-    """Faults of depths and codes, on all photographs of a pit; a pit has one of them at most."""
+    """Faults of depths and codes, on all photographs of a pit; a pit has one of them at most.
+
+    Pits with one or two photographs come first: where there are few pits, faults must not reach the
+    share of the rows that refuses a source.
+    """
     starts: dict[int, list[int]] = {}
     row = 0
     for one in taken:
@@ -155,7 +159,7 @@ def _spoil_rows(
             draft.record(start + seen, column, fault, before, list(changes.values()), flag)
         rows[pit][number].update(changes)
 
-    order = iter(draw.permutation(len(found)).tolist())
+    order = iter(sorted(draw.permutation(len(found)).tolist(), key=lambda k: len(starts[k]) > 2))
     for _ in range(wanted(len(found))):
         pit = next(order)
         reached = rows[pit][0]["Untergrenze"]
