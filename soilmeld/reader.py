@@ -1,7 +1,7 @@
 """Reading what was published: sources, features, samples.
 
-Belongs here: the read-only view of the published store, of the current feature matrices and of
-tiles.
+Belongs here: the read-only view of the published store, of the current feature matrices, of tiles
+and of photographed profiles.
 Never here: anything that writes to the data root.
 """
 
@@ -21,6 +21,7 @@ from adapters.errors import SoilmeldError
 from adapters.settings import Settings, load_settings
 
 if TYPE_CHECKING:
+    from fusion.profiles.store import ProfileSet
     from fusion.tiles.store import TileSet
 
 MODEL = "soilformer"
@@ -58,6 +59,19 @@ def tiles(group: str | None = None, path: Path | str | None = None) -> "TileSet"
         NotFoundError: The group has no tiles, or several have some and none is named.
     """
     return Dataset(load_settings(Path(path) if path else None)).tiles(group)
+
+
+def profiles(group: str | None = None, path: Path | str | None = None) -> "ProfileSet":
+    """Open the set of photographed soil profiles in use.
+
+    Args:
+        group: `synthetic` or `user`; may be left out where only one group has profiles.
+        path: The settings file (`soilmeld.toml`); by default the one that applies in this folder.
+
+    Raises:
+        NotFoundError: The group has no profiles, or several have some and none is named.
+    """
+    return Dataset(load_settings(Path(path) if path else None)).profiles(group)
 
 
 @dataclass(frozen=True)
@@ -246,6 +260,16 @@ class Dataset:
         from soilmeld.tile_sets import open_tiles
 
         return open_tiles(self.settings, group)
+
+    def profiles(self, group: str | None = None) -> "ProfileSet":
+        """The photographed profiles of a group in use: `.index` is a frame, `.picture(row)` one.
+
+        Raises:
+            NotFoundError: The group has no profiles, or several have some and none is named.
+        """
+        from soilmeld.profile_sets import open_profiles
+
+        return open_profiles(self.settings, group)
 
     def model(self, group: str) -> Path:
         """Folder of the group's current trained model.

@@ -8,6 +8,7 @@ from good_profile import a_set
 from PIL import Image
 from typer.testing import CliRunner
 
+import soilmeld
 from adapters.errors import LicenceError
 from adapters.settings import Settings
 from fusion.profiles.store import ProfileSet
@@ -34,6 +35,10 @@ def file(made: Settings, tmp_path: Path) -> Path:
 @pytest.fixture(scope="module")
 def held(made: Settings) -> ProfileSet:
     return open_profiles(made)
+
+
+def test_the_only_group_needs_no_name(file: Path) -> None:
+    assert len(soilmeld.profiles(path=file)) == len(soilmeld.profiles("synthetic", file)) == 48
 
 
 def test_a_group_without_profiles_is_told(made: Settings, tmp_path: Path) -> None:
