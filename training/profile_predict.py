@@ -44,7 +44,8 @@ class ProfilePredictor:
             run: Folder of a finished run.
 
         Raises:
-            TrainingError: The run has no exported model, or one that does not read profiles.
+            TrainingError: The run has no exported model, one that does not read profiles, or one that
+                was made by other code.
         """
         from safetensors.torch import load_file
 
@@ -69,7 +70,14 @@ class ProfilePredictor:
         self.calibration = ProfileCalibration.model_validate(described["calibration"])
         part = SoilNetModel.model_validate(described["model"])
         self.model: nn.Module = MODELS[part.name](part, self.schema)
-        self.model.load_state_dict(load_file(run / "model.safetensors"))
+        try:
+            self.model.load_state_dict(load_file(run / "model.safetensors"))
+        except RuntimeError as error:
+            raise TrainingError(
+                "the weights are of another architecture than this code has",
+                file=str(run / "model.safetensors"),
+                remedy="train again: `soilmeld run`",
+            ) from error
         self.model.eval()
 
     @torch.no_grad()

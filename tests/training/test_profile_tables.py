@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -286,6 +287,12 @@ def test_what_is_no_model_of_profiles_is_refused(run: Path, tmp_path: Path) -> N
     with pytest.raises(TrainingError, match="no finished model"):
         ProfilePredictor(tmp_path)
     described = json.loads((run / "model.json").read_text())
+    other = tmp_path / "other"
+    shutil.copytree(run, other)
+    wider = described | {"model": described["model"] | {"symbol_width": 48}}
+    (other / "model.json").write_text(json.dumps(wider))
+    with pytest.raises(TrainingError, match="another architecture"):
+        ProfilePredictor(other)
     described["model"]["name"] = "soilformer"
     (tmp_path / "model.json").write_text(json.dumps(described))
     (tmp_path / "meta.json").write_text("{}")
