@@ -18,6 +18,7 @@ from adapters.errors import ReadError
 
 if TYPE_CHECKING:
     from PIL.Image import Image
+    from PIL.ImageFile import ImageFile
 
 FORMATS = ("JPEG", "PNG", "TIFF", "WEBP", "BMP")
 LARGEST = 80_000_000
@@ -170,8 +171,9 @@ def removed(pixels: np.ndarray) -> np.ndarray:
     if not black.any():
         return black
     wide = ndimage.binary_opening(np.pad(black, 1, mode="edge"), np.ones((3, 3)))[1:-1, 1:-1]
-    areas, count = ndimage.label(wide)
-    at_edge = np.zeros(count + 1, dtype=bool)
+    areas = np.zeros(wide.shape, dtype=np.int32)
+    ndimage.label(wide, output=areas)
+    at_edge = np.zeros(int(areas.max()) + 1, dtype=bool)
     for side in (areas[0], areas[-1], areas[:, 0], areas[:, -1]):
         at_edge[side] = True
     at_edge[0] = False
@@ -206,7 +208,7 @@ def channels_swapped(pixels: np.ndarray, kept: np.ndarray | None = None) -> Chan
     return ChannelEvidence(share, bluer, share >= _ENOUGH and bluer >= _BLUER)
 
 
-def _rawmode(image: "Image") -> str:
+def _rawmode(image: "ImageFile") -> str:
     """How the file packs its pixels: Pillow opens 16-bit colours as 8-bit ones without a word."""
     said = image.tile[0][3] if image.tile else ""
     return str(said[0] if isinstance(said, tuple) and said else said)
