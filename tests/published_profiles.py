@@ -47,6 +47,8 @@ def layout() -> tuple[list[dict], list[dict], dict]:
     rows += horizons("RP_6_Y_3.JPG", 0, 50, 100)  # same bytes as another
     rows += horizons("RP_7_Y_3.JPG", 0, 40, 90, 110, 130)  # deeper than 100 cm
     rows += horizons("RP_8_Y_3.JPG", 0, 50, 100)  # taken out but for a speck
+    rows += [{**row, "Point": "10.0"} for row in horizons("RP_9_Y_4.JPG", 0, 50, 100)]
+    pictures["RP_9_Y_4.JPG"] = wall(9)
     pictures["RP_2_Y_3.JPG"] = wall(3)
     pictures["RP_3_Y_3.JPG"] = b"\xff\xd8\xff\xe0 not a whole picture"
     pictures["RP_4_Y_3.JPG"] = wall(4)[..., ::-1]
@@ -60,6 +62,7 @@ def layout() -> tuple[list[dict], list[dict], dict]:
 
 
 LEFT_OUT = {
+    "RP_9_Y_4.JPG": "its horizons are of another profile",
     "RP_1_Y_3.JPG": "the photograph is missing",
     "RP_2_Y_3.JPG": "the depths of a horizon are inverted or missing",
     "RP_3_Y_3.JPG": "it cannot be opened, or shows nothing",

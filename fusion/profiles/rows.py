@@ -98,7 +98,7 @@ def rows(horizons: Source, sites: Source, photographs: Source) -> Rows:
         if name not in set(said) and name not in left_out
     }
     profiles, wrong = _profiles(described)
-    left_out = wrong | left_out
+    left_out = wrong | _of_others(described, pictures) | left_out
     shallow = set(profiles["photograph"])
     left_out |= {
         name: f"no horizon begins above {DEPTH_CM:g} cm"
@@ -135,6 +135,13 @@ def _same_files(photographs: pl.DataFrame) -> dict[str, str]:
     return {name: "the same file stands there twice" for name in again} | {
         name: "the same file stands for two profiles" for name in between
     }
+
+
+def _of_others(described: pl.DataFrame, pictures: pl.DataFrame) -> dict[str, str]:
+    """Photographs whose name tells of another profile than their horizons: which is not known."""
+    named = pictures.select("photograph", of="profile")
+    others = described.join(named, on="photograph").filter(pl.col("profile") != pl.col("of"))
+    return {name: "its horizons are of another profile" for name in others["photograph"]}
 
 
 def _profiles(described: pl.DataFrame) -> tuple[pl.DataFrame, dict[str, str]]:
