@@ -44,8 +44,8 @@ class ProfilePredictor:
             run: Folder of a finished run.
 
         Raises:
-            TrainingError: The run has no exported model, one that does not read profiles, or one that
-                was made by other code.
+            TrainingError: The run has no exported model, one that does not read profiles, or one
+                that was made by other code.
         """
         from safetensors.torch import load_file
 
