@@ -26,6 +26,8 @@ _OCTAVES = 5
 """Wavelengths by which a depth is told: 200 cm halved down to 12.5 cm."""
 NEAR = (1, 2, 4, 8)
 """Rows above and below an edge that it is told by."""
+_THIN = 0.03  # Share of 100 cm over which a boundary keeps others away.
+_SELDOM = -2.7  # Logit of an edge being a boundary: 4 of 64.
 _LONGEST = 300  # characters of another's message
 DEPTH_NUMBERS = 1 + 2 * _OCTAVES
 
@@ -282,7 +284,17 @@ class Rows:
         Returns:
             Two of (B, R - 1, len(NEAR) * width), 0 where there is no soil.
         """
-        both = torch.cat([through(self.total), self.area.unsqueeze(-1)], dim=-1).float()
+        above, below = self._sides(through(self.total))
+        return above.flatten(2), below.flatten(2)
+
+    def strength(self) -> Tensor:
+        """How much colours differ above and below each edge, (B, R - 1, len(NEAR))."""
+        above, below = self._sides(self.total[..., -COLOURS : -COLOURS // 2])
+        return (below - above).float().square().sum(-1).add(1e-6).sqrt()
+
+    def _sides(self, total: Tensor) -> tuple[Tensor, Tensor]:
+        """(B, R, width) weighted by area -> means above and below, (B, R - 1, len(NEAR), width)."""
+        both = torch.cat([total, self.area.unsqueeze(-1)], dim=-1).float()
         whole = F.pad(both.cumsum(1), (0, 0, 1, 0))  # (B, R + 1, width + 1), down to each edge
         count = self.area.shape[1]
         edge = torch.arange(1, count, device=both.device)
@@ -294,8 +306,8 @@ class Rows:
                 (whole[:, edge] - whole[:, first], whole[:, last] - whole[:, edge]),
                 strict=True,
             ):
-                side.append((part[..., :-1] / _area(part[..., -1:])).to(self.total.dtype))
-        return torch.cat(found[0], dim=-1), torch.cat(found[1], dim=-1)
+                side.append((part[..., :-1] / _area(part[..., -1:])).to(total.dtype))
+        return torch.stack(found[0], dim=2), torch.stack(found[1], dim=2)
 
 
 def _area(area: Tensor) -> Tensor:
@@ -419,17 +431,27 @@ class CrossAttentionSteps(nn.Module):
 class Pointer(nn.Module):
     """Depth markers, each pointing at the edges between rows that lie below the one before.
 
-    A marker is the mean depth of the edges under its attention (a pointer network, Vinyals et al.
-    2015, arXiv 1506.03134): it moves with the picture, and always downwards. An edge is told by its
-    depth and by what lies above and below it, near and farther away.
+    Going down from the marker before, each edge is or is not the next boundary, if none above it
+    was: a discrete hazard. A marker is the mean depth of the next boundary, should there be one;
+    the last horizon is reached where there is none (a pointer network, Vinyals et al. 2015, arXiv
+    1506.03134, that reads in the order of depth). So a marker moves with the picture, always
+    downwards; and what makes an edge a boundary is learned once for all markers, which add to it
+    what is particular to the first, the second and so on. An edge is told by its depth and by what
+    lies above and below it, near and farther away.
     """
 
     def __init__(self, picture: int, state: int, width: int, dropout: float) -> None:
         super().__init__()
         self.query = nn.Linear(state, width)
         self.side = nn.Linear(picture, width // 2, bias=False)
-        told = 2 * len(NEAR) * (width // 2) + DEPTH_NUMBERS
-        self.edge = nn.Sequential(entry(told, width, dropout), nn.Linear(width, width))
+        told = 2 * len(NEAR) * (width // 2) + len(NEAR) + DEPTH_NUMBERS
+        self.edge = entry(told, width, dropout)
+        self.along = nn.Conv1d(
+            width, width, 5, padding=2
+        )  # is an edge sharper than its neighbours?
+        self.boundary = nn.Linear(width, 1)
+        nn.init.constant_(self.boundary.bias, _SELDOM)
+        self.apart = nn.Parameter(torch.ones(1))
         self.stop = nn.Linear(state + width, 1)
 
     def forward(self, rows: Rows, states: Tensor, after: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -444,29 +466,43 @@ class Pointer(nn.Module):
             (B, S) float32 depths as share of 100 cm, 1 where no edge is left; (B, S) logits that a
             horizon is the last; and (B, S, R - 1) log-probabilities of the edges.
         """
-        above, below = rows.sides(self.side)
-        count = rows.area.shape[1]
-        depth = torch.arange(1, count, device=above.device) / count  # (R - 1,) of the edges
-        waves = depth_numbers(depth).to(above.dtype).expand(len(above), -1, -1)
-        edges = self.edge(torch.cat([below - above, below + above, waves], dim=-1))
+        edges, depth = self.edges(rows)
         query = self.query(states)
         scores = (query @ edges.transpose(1, 2)).float() * edges.shape[-1] ** -0.5  # (B, S, R - 1)
+        scores = scores + self.boundary(edges).float().transpose(1, 2)
+        apart = 4 * F.softplus(self.apart.float())
         marker = scores.new_zeros(len(scores))
-        markers, weights = [], []
+        markers, weights, ends = [], [], []
         for step in range(scores.shape[1]):
             least = torch.where(after[:, step].isnan(), marker, after[:, step])
-            open_ = depth > least.detach().unsqueeze(1)
-            left = open_.any(1)
+            below = depth - least.detach().unsqueeze(1)  # (B, R - 1)
+            # Just below a boundary the next one is seldom.
+            score = scores[:, step] - apart * (-below.clamp(min=0) / _THIN).exp()
+            passed = F.logsigmoid(-score).masked_fill(below <= 0, 0)
+            none = passed.sum(1).clamp(max=-1e-4)
+            ends.append(none - (-none.expm1()).log())
+            left = (below > 0).any(1)
             # Where no edge is left all are, only for the sake of finite numbers.
-            open_ = open_ | ~left.unsqueeze(1)
-            weight = scores[:, step].masked_fill(~open_, -torch.inf).log_softmax(-1)
+            open_ = (below > 0) | ~left.unsqueeze(1)
+            first = F.logsigmoid(score) + passed.cumsum(1) - passed
+            weight = first.masked_fill(~open_, -torch.inf).log_softmax(-1)
             marker = torch.where(left, weight.exp() @ depth, 1.0)
             markers.append(marker)
             weights.append(weight)
         pointing = torch.stack(weights, dim=1)
         context = pointing.exp().to(edges.dtype) @ edges
-        stop = self.stop(torch.cat([states, context], dim=-1)).squeeze(-1)
-        return torch.stack(markers, dim=1), stop.float(), pointing
+        stop = self.stop(torch.cat([states, context], dim=-1)).squeeze(-1).float()
+        return torch.stack(markers, dim=1), stop + torch.stack(ends, dim=1), pointing
+
+    def edges(self, rows: Rows) -> tuple[Tensor, Tensor]:
+        """What is told of each edge, (B, R - 1, width), and its depth, (R - 1,)."""
+        above, below = rows.sides(self.side)
+        strength = rows.strength().to(above.dtype)
+        count = rows.area.shape[1]
+        depth = torch.arange(1, count, device=above.device) / count
+        waves = depth_numbers(depth).to(above.dtype).expand(len(above), -1, -1)
+        told = self.edge(torch.cat([below - above, below + above, strength, waves], dim=-1))
+        return told + F.relu(self.along(told.transpose(1, 2)).transpose(1, 2)), depth
 
 
 def stopped(markers: Tensor, stop: Tensor) -> Tensor:

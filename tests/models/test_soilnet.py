@@ -24,6 +24,7 @@ from torch import Tensor
 from models.profile_losses import ordinal_probabilities, profile
 from models.soilnet import ProfileBatch, ProfilePrediction, SoilNet
 from models.soilnet_parts import (
+    COLOURS,
     Along,
     BackboneConfig,
     ChannelNorm,
@@ -245,6 +246,40 @@ def test_an_edge_is_told_by_what_lies_above_and_below() -> None:
     assert above[0, 1].tolist() == pytest.approx([3, 2, 2, 2]), "1, 2, 4 and 8 rows"
     assert below[0, 1].tolist() == pytest.approx([5, 5, 17 / 3, 17 / 3])
     assert above[0, 3].tolist() == pytest.approx([0, 5, 3.5, 3.5]), "a row without soil"
+
+
+def test_an_edge_is_as_strong_as_its_colours_differ() -> None:
+    """3, 4 and 0 in the three channels between rows 2 and 3: a distance of 5."""
+    total = torch.zeros(1, 4, 2 + COLOURS)
+    total[0, 2:, 2], total[0, 2:, 3], total[0, :, :2] = 3, 4, torch.randn(4, 2)
+    strength = made_rows(total).strength()[0]
+    assert strength[1].tolist() == pytest.approx([5.0] * 4)
+    assert strength[0].tolist() == pytest.approx([0.0, 2.5, 10 / 3, 10 / 3], abs=2e-3)
+
+
+def test_a_marker_is_the_next_boundary() -> None:
+    """Edges at 0.3 and 0.7 are boundaries beyond doubt, and nothing else is."""
+    pointer = Pointer(COLOURS, 1, 8, 0.0)
+    with torch.no_grad():
+        for p in pointer.parameters():
+            p.zero_()
+        pointer.boundary.weight[0, 0] = 20
+        pointer.boundary.bias.fill_(-20)
+        pointer.apart.fill_(-20)
+    edges = torch.zeros(1, 9, 8)
+    edges[0, [2, 6], 0] = 2
+    pointer.edges = lambda _: (edges, torch.arange(1, 10) / 10)
+    nothing = torch.full((1, 4), torch.nan)
+    markers, stop, _ = pointer(
+        made_rows(torch.zeros(1, 10, COLOURS)), torch.zeros(1, 4, 1), nothing
+    )
+    assert markers[0, :2].tolist() == pytest.approx([0.3, 0.7], abs=1e-3)
+    assert (stop[0] > 0).tolist() == [False, False, True, True]
+    assert stopped(markers, stop)[0].tolist() == pytest.approx([0.3, 0.7, 1, 1], abs=1e-3)
+    after = torch.tensor([[0.0, 0.25, 0.32, 0.71]])
+    markers, stop, _ = pointer(made_rows(torch.zeros(1, 10, COLOURS)), torch.zeros(1, 4, 1), after)
+    assert markers[0, :3].tolist() == pytest.approx([0.3, 0.3, 0.7], abs=1e-3)
+    assert (stop[0] > 0).tolist() == [False, False, False, True]
 
 
 def test_forced_depths_are_used_and_looked_below() -> None:
