@@ -23,7 +23,7 @@ _WALL, _WORDS = (0.06, 0.14, 0.38, 0.81), (0.46, 0.14, 0.52, 0.81)
 _LINE = 170
 """Letters of a line of the footing."""
 _DPI = 110
-_LEAST_APART = 0.095
+_LEAST_APART = 0.108
 """Of the height: what the words of a horizon need."""
 _SHOWN = 3
 """Symbols beside the likeliest one."""

@@ -16,9 +16,10 @@ import numpy as np
 
 from adapters.errors import TrainingError
 from training.bootstrap import LEAST_CLUSTERS, MODEL, RESAMPLES, Bootstrap
-from training.profile_baselines import TOLD, Codes, Photographs, baselines
+from training.profile_baselines import TOLD, baselines
 from training.profile_calibrate import calibrate_chances, uncalibrated
 from training.profile_colours import colours
+from training.profile_constants import Codes, Photographs
 from training.profile_forms import Segments, Truth
 from training.profile_predict import ProfilePredictor, answers, batches, has_depths, truth_of
 from training.profile_report import readable

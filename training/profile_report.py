@@ -77,6 +77,8 @@ def _unseen(protocol: dict) -> str:
 
 def goals(listed: list[dict]) -> list[str]:
     """Lines of the table of goals: one row a score, one column a baseline."""
+    if all(goal["outcome"].startswith("not measured") for goal in listed):
+        return [f"None of {len(listed)} was measured: too few clusters for an interval."]
     reached = sum(goal["outcome"] == "reached" for goal in listed)
     methods = list(dict.fromkeys(goal["above"] for goal in listed))
     outcomes: dict[str, dict[str, str]] = {}
@@ -101,19 +103,25 @@ def comparison(table: dict[str, dict]) -> list[str]:
     `-` worse, `=` not distinguishable, nothing without an interval.
     """
     methods = list(dict.fromkeys(name for found in table.values() for name in found["methods"]))
-    signs = {"the model is better": " +", "the model is worse": " -", "not distinguishable": " ="}
     lines = [f"| score | {' | '.join(methods)} |", "|---" * (len(methods) + 1) + "|"]
-    for score, found in table.items():
-        cells = []
-        for name in methods:
-            if name not in found["methods"]:
-                cells.append("")
-                continue
-            verdict = found["model_minus"].get(name, {}).get("verdict")
-            cells.append(bracket(found["methods"][name]) + signs.get(verdict or "", ""))
-        lines.append(f"| {score} | {' | '.join(cells)} |")
-    return [
-        *lines,
-        "",
-        "`+` the model is better, `-` worse, `=` not distinguishable.",
+    lines += [
+        f"| {score} | {' | '.join(_cell(found, name) for name in methods)} |"
+        for score, found in table.items()
     ]
+    every = [value for found in table.values() for value in found["methods"].values()]
+    if all(value["low"] is None for value in every):
+        return [*lines, "", "No intervals and no verdicts: too few clusters."]
+    return [*lines, "", "`+` the model is better, `-` worse, `=` not distinguishable."]
+
+
+_SIGNS = {"the model is better": " +", "the model is worse": " -", "not distinguishable": " ="}
+
+
+def _cell(found: dict, method: str) -> str:
+    value = found["methods"].get(method)
+    if value is None:
+        return ""
+    if value["low"] is None:
+        return f"{value['value']:.3f}"
+    verdict = found["model_minus"].get(method, {}).get("verdict")
+    return bracket(value) + _SIGNS.get(verdict or "", "")

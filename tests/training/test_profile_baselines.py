@@ -6,9 +6,10 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from training import profile_baselines
-from training.profile_baselines import TOLD, Baseline, Codes, Photographs, baselines
+from training import profile_forests
+from training.profile_baselines import TOLD, baselines
 from training.profile_colours import changes, colours, cut_at, of_segments
+from training.profile_constants import Baseline, Codes, Photographs
 from training.profile_forms import Guess, Segments, Truth
 from training.profile_scores import matched_iou
 
@@ -57,7 +58,7 @@ def agreement(truth: Segments, guess: Segments) -> np.ndarray:
 @pytest.fixture(scope="module", autouse=True)
 def _few_trees() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(profile_baselines, "TREES", 8)
+        patch.setattr(profile_forests, "TREES", 8)
         yield
 
 

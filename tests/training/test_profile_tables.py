@@ -14,7 +14,7 @@ from profile_runs import export, recipe
 
 from adapters.errors import TrainingError
 from fusion.profiles.store import ProfileSet, write
-from training import profile_baselines
+from training import profile_forests
 from training.bootstrap import Bootstrap
 from training.profile_baselines import TOLD
 from training.profile_calibrate import LEVELS, Chances, calibrate_chances, uncalibrated
@@ -212,7 +212,7 @@ def test_chances_are_calibrated_and_sets_hold_what_they_say() -> None:
 @pytest.fixture(scope="module", autouse=True)
 def _few_trees() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(profile_baselines, "TREES", 4)
+        patch.setattr(profile_forests, "TREES", 4)
         yield
 
 
