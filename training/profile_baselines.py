@@ -16,7 +16,7 @@ from training.profile_constants import (
     Frequencies,
     Majority,
     Photographs,
-    Sequence,
+    CommonestSequence,
     constant,
     markers,
 )
@@ -49,7 +49,7 @@ def baselines(
     found: dict[str, Baseline] = {
         "constant profile": constant(train, few, frequencies, agreement),
         "majority": Majority(constant(train, few, frequencies, agreement), frequencies),
-        "most frequent sequence": Sequence.of(train, frequencies),
+        "most frequent sequence": CommonestSequence.of(train, frequencies),
         "constant profile, count told": CountTold(markers(train, np.median), frequencies),
     }
     for name, uses in (

@@ -212,7 +212,7 @@ class Majority:
 
 
 @dataclass(frozen=True)
-class Sequence:
+class CommonestSequence:
     """The sequence of symbols that most training profiles have, with their median bounds.
 
     In segments that it is given, the k-th has the k-th symbol, and those below its last one that.
@@ -223,7 +223,7 @@ class Sequence:
     frequencies: Frequencies
 
     @classmethod
-    def of(cls, train: Photographs, frequencies: Frequencies) -> "Sequence":
+    def of(cls, train: Photographs, frequencies: Frequencies) -> "CommonestSequence":
         """Find it, and the median bounds of those that have it.
 
         Raises:
