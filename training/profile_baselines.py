@@ -12,11 +12,11 @@ from training.profile_constants import (
     Agreement,
     Baseline,
     Codes,
+    CommonestSequence,
     CountTold,
     Frequencies,
     Majority,
     Photographs,
-    CommonestSequence,
     constant,
     markers,
 )
