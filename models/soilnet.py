@@ -135,15 +135,15 @@ class ProfilePrediction(TypedDict):
     """Output of the model, float32; None, or no entry in `classes`, where a task is left out."""
 
     markers: Tensor | None
-    """(B, S) depths before the stop is looked at, each below the one before (where depths are
-    forced, below the true one before); 1 where nothing is left below."""
+    """(B, S) depths, each the next below the true boundary before it: what a loss compares. 1 where
+    nothing is left below. Where no truth is known, each is below the one before."""
     pointing: Tensor | None
     """(B, S, E) log-probabilities of the E edges between rows, at depths 1 / (E + 1), 2 / (E + 1),
     ..., that each marker is the mean of; -inf where an edge is not below the one before."""
     stop: Tensor | None
-    """(B, S) logits that horizon k is the last, given that none before it is."""
+    """(B, S) logits that horizon k is the last, given the boundaries before it as for `markers`."""
     bounds: Tensor | None
-    """(B, S) lower bounds: the markers up to the first stop, 1 from there on."""
+    """(B, S) lower bounds that the model finds by itself, 1 from the first stop on."""
     used: Tensor
     """(B, S) the lower bounds that segments are cut at; a segment that begins at 1 is none."""
     stones: Tensor | None
@@ -282,16 +282,15 @@ class SoilNet(nn.Module):
     def find_depths(
         self, found: ProfilePrediction, batch: ProfileBatch, rows: Rows, site: Tensor
     ) -> None:
-        """Task 1: fill in markers, stops and bounds, and the bounds that are used."""
+        """Task 1: fill in markers, pointing, stops and bounds, and the bounds that are used."""
         each, forced = rows.each(), batch["force_depths"].unsqueeze(1)
         states = self.steps(each, rows.area, site)
-        # Where depths are forced a marker is looked for below the true one before it.
-        after = tops(batch["bounds"]).masked_fill(~forced, torch.nan)
-        markers, stop, pointing = self.pointer(rows, states, after)
-        bounds = stopped(markers, stop)
-        found["markers"], found["stop"], found["bounds"] = markers, stop, bounds
-        found["pointing"] = pointing
-        found["used"] = torch.where(forced, batch["bounds"], bounds)
+        known = batch["horizons"].any(1, keepdim=True)
+        after = tops(batch["bounds"]).masked_fill(~known, torch.nan)
+        (markers, stop, _), told = self.pointer(rows, states, after)
+        found["markers"], found["stop"], found["pointing"] = told
+        found["bounds"] = stopped(markers, stop)
+        found["used"] = torch.where(forced, batch["bounds"], found["bounds"])
 
     def crop_features(self, picture: Tensor, soil: Tensor, used: Tensor) -> Tensor:
         """(B, S, width) of segments that are encoded one by one; 0 where there is none."""

@@ -454,8 +454,10 @@ class Pointer(nn.Module):
         self.apart = nn.Parameter(torch.ones(1))
         self.stop = nn.Linear(state + width, 1)
 
-    def forward(self, rows: Rows, states: Tensor, after: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Markers and stops.
+    def forward(
+        self, rows: Rows, states: Tensor, after: Tensor
+    ) -> tuple[tuple[Tensor, Tensor, Tensor], tuple[Tensor, Tensor, Tensor]]:
+        """Markers and stops, by themselves and below given depths.
 
         Args:
             rows: Of the picture, R.
@@ -463,14 +465,31 @@ class Pointer(nn.Module):
             after: (B, S) depths below which each marker is looked for, NaN: below the one before.
 
         Returns:
-            (B, S) float32 depths as share of 100 cm, 1 where no edge is left; (B, S) logits that a
-            horizon is the last; and (B, S, R - 1) log-probabilities of the edges.
+            Twice, each marker below the one before, and below `after`: (B, S) float32 depths as
+            share of 100 cm, 1 where no edge is left; (B, S) logits that a horizon is the last; and
+            (B, S, R - 1) log-probabilities of the edges.
         """
         edges, depth = self.edges(rows)
         query = self.query(states)
         scores = (query @ edges.transpose(1, 2)).float() * edges.shape[-1] ** -0.5  # (B, S, R - 1)
         scores = scores + self.boundary(edges).float().transpose(1, 2)
         apart = 4 * F.softplus(self.apart.float())
+        freely = torch.full_like(after, torch.nan)
+        one, two = (
+            self._down(edges, depth, scores, apart, states, told) for told in (freely, after)
+        )
+        return one, two
+
+    def _down(
+        self,
+        edges: Tensor,
+        depth: Tensor,
+        scores: Tensor,
+        apart: Tensor,
+        states: Tensor,
+        after: Tensor,
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """One reading from the surface down."""
         marker = scores.new_zeros(len(scores))
         markers, weights, ends = [], [], []
         for step in range(scores.shape[1]):

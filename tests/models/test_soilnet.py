@@ -216,7 +216,7 @@ def test_markers_go_down_and_bounds_end_at_one(seed: int, spread: float) -> None
     pointer = Pointer(4, 6, 8, 0.0)
     rows = made_rows(spread * torch.randn(3, 9, 4, generator=g))
     states = spread * torch.randn(3, MOST, 6, generator=g)
-    markers, stop, pointing = pointer(rows, states, torch.full((3, MOST), torch.nan))
+    (markers, stop, pointing), _ = pointer(rows, states, torch.full((3, MOST), torch.nan))
     steps = markers.diff(dim=1)
     ended = markers[:, 1:] == 1
     assert ((steps > 0) | ended).all()
@@ -269,27 +269,29 @@ def test_a_marker_is_the_next_boundary() -> None:
     edges = torch.zeros(1, 9, 8)
     edges[0, [2, 6], 0] = 2
     pointer.edges = lambda _: (edges, torch.arange(1, 10) / 10)
-    nothing = torch.full((1, 4), torch.nan)
-    markers, stop, _ = pointer(
-        made_rows(torch.zeros(1, 10, COLOURS)), torch.zeros(1, 4, 1), nothing
-    )
+    after = torch.tensor([[0.0, 0.25, 0.32, 0.71]])
+    rows = made_rows(torch.zeros(1, 10, COLOURS))
+    (markers, stop, _), (below, ends, _) = pointer(rows, torch.zeros(1, 4, 1), after)
     assert markers[0, :2].tolist() == pytest.approx([0.3, 0.7], abs=1e-3)
     assert (stop[0] > 0).tolist() == [False, False, True, True]
     assert stopped(markers, stop)[0].tolist() == pytest.approx([0.3, 0.7, 1, 1], abs=1e-3)
-    after = torch.tensor([[0.0, 0.25, 0.32, 0.71]])
-    markers, stop, _ = pointer(made_rows(torch.zeros(1, 10, COLOURS)), torch.zeros(1, 4, 1), after)
-    assert markers[0, :3].tolist() == pytest.approx([0.3, 0.3, 0.7], abs=1e-3)
-    assert (stop[0] > 0).tolist() == [False, False, False, True]
+    assert below[0, :3].tolist() == pytest.approx([0.3, 0.3, 0.7], abs=1e-3)
+    assert (ends[0] > 0).tolist() == [False, False, False, True]
 
 
-def test_forced_depths_are_used_and_looked_below() -> None:
-    net, one = model(), batch(forced=True)
-    found = net(one)
-    assert torch.equal(found["used"], one["bounds"])
-    inner = one["horizons"][:, 1:]
-    assert (found["markers"][:, 1:][inner] > one["bounds"][:, :-1][inner]).all()
-    free = net(batch(forced=False))
+def test_forced_depths_are_used_and_known_ones_looked_below() -> None:
+    net = model()
+    free, forced, one = net(batch(forced=False)), net(batch(forced=True)), batch()
+    assert torch.equal(forced["used"], one["bounds"])
     assert torch.equal(free["used"], free["bounds"])
+    assert torch.equal(free["bounds"], forced["bounds"]), "its own, whatever is forced"
+    inner = one["horizons"][:, 1:]
+    assert (free["markers"][:, 1:][inner] > one["bounds"][:, :-1][inner]).all()
+    asked = batch(forced=False) | {"horizons": torch.zeros_like(one["horizons"])}
+    asked["bounds"] = torch.ones_like(one["bounds"])
+    found = net(asked)
+    assert torch.equal(found["bounds"], free["bounds"])
+    assert torch.equal(stopped(found["markers"], found["stop"]), found["bounds"])
 
 
 @pytest.mark.parametrize("segments", ["soft_mask", "crop"])
