@@ -70,10 +70,14 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple["Settings", "Outcom
     from dagster_project.run import run
 
     root = tmp_path_factory.mktemp("whole")
-    # Sources in this one process: the other core has tests of its own, and several processes have
-    # theirs in tests/dagster/test_making.py.
+    # One process for sources and one for each training job: the other core has tests of its own.
+    # Several have theirs in tests/dagster/test_making.py and tests/training/.
     settings = Settings(
-        data_root=root / "data", truth_root=root / "truth", twin_size="tiny", processes=1
+        data_root=root / "data",
+        truth_root=root / "truth",
+        twin_size="tiny",
+        processes=1,
+        training_ranks=1,
     )
     return settings, run(settings)
 
