@@ -71,7 +71,7 @@ def _unseen(protocol: dict) -> str:
         return ""
     return (
         f"{count} of {protocol['horizons']} horizons have symbols that training never had "
-        f"({', '.join(protocol['unseen_symbols'])}) and are not scored. "
+        f"({', '.join(protocol['unseen_symbols'])}): asked is the nearest label. "
     )
 
 

@@ -193,7 +193,7 @@ def load(folder: Path, recipe: ProfilesDataset) -> ProfileDataset:
     numbers, codes, left_out = _site_columns(profiles, training)
     classes, without = _classes(profiles, seen)
     left_out |= without
-    labels, stands_for = _labels(seen, recipe.least_seen, folder)
+    labels, stands_for, given = _labels(seen, horizons["symbol"], recipe.least_seen, folder)
     vectors = taxonomy(labels).embedding()
     channels = profiles.described["statistics"]["channels"]
     schema = ProfileSchema(
@@ -218,7 +218,7 @@ def load(folder: Path, recipe: ProfilesDataset) -> ProfileDataset:
         part=recipe,
         split=split,
         left_out=left_out,
-        truth=_truth(schema, horizons, len(index)),
+        truth=_truth(schema, given, horizons, len(index)),
         _sites=_Sites.of_columns(
             schema, {name: index[_column(index, name)] for name in _names(schema)}
         ),
@@ -341,8 +341,14 @@ def _classes(
     return tuple(found), left_out
 
 
-def _labels(seen: pl.DataFrame, least: int, folder: Path) -> tuple[tuple[str, ...], dict[str, str]]:
-    """Labels, and the label that each rarer symbol stands for."""
+def _labels(
+    seen: pl.DataFrame, every: pl.Series, least: int, folder: Path
+) -> tuple[tuple[str, ...], dict[str, str], dict[str, str]]:
+    """Labels, the label that each rarer symbol stands for, and the label of every symbol.
+
+    A symbol that the training split has not stands for the label that its rare ones would, so that
+    no horizon of another split goes unasked.
+    """
     counts = dict(seen["symbol"].drop_nulls().value_counts().iter_rows())
     given = common(counts, least)
     labels = tuple(sorted(set(given.values())))
@@ -353,13 +359,17 @@ def _labels(seen: pl.DataFrame, least: int, folder: Path) -> tuple[tuple[str, ..
             samples=sorted(counts, key=lambda symbol: -counts[symbol]),
             remedy="set dataset.least_seen of the recipe to less",
         )
-    return labels, {symbol: label for symbol, label in sorted(given.items()) if symbol != label}
+    stands_for = {symbol: label for symbol, label in sorted(given.items()) if symbol != label}
+    unseen = dict.fromkeys(sorted(set(every.drop_nulls()) - set(counts)), 0)
+    return labels, stands_for, common(counts | unseen, least)
 
 
 # From tables to arrays.
 
 
-def _truth(schema: ProfileSchema, horizons: pl.DataFrame, count: int) -> dict[str, np.ndarray]:
+def _truth(
+    schema: ProfileSchema, given: Mapping[str, str], horizons: pl.DataFrame, count: int
+) -> dict[str, np.ndarray]:
     """See `ProfileDataset.truth`."""
     row, place = horizons["row"].to_numpy(), horizons["place"].to_numpy()
     shape = (count, schema.horizons)
@@ -374,7 +384,7 @@ def _truth(schema: ProfileSchema, horizons: pl.DataFrame, count: int) -> dict[st
     # The lowest horizon reaches the end of what is looked at, as published.
     bounds[np.arange(count), np.maximum(exists.sum(1) - 1, 0)] = 1.0
     stones = (horizons["stones"] / 100).cast(pl.Float32)
-    symbols = horizons["symbol"].replace(schema.stands_for)
+    symbols = horizons["symbol"].replace(given)
     return {
         "bounds": bounds,
         "horizons": exists,
