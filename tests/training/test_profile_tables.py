@@ -21,6 +21,7 @@ from training.profile_calibrate import LEVELS, Chances, calibrate_chances, uncal
 from training.profile_evaluate import GOALS, evaluate, photographs, rare
 from training.profile_forms import Guess, Segments, Truth
 from training.profile_predict import ProfilePredictor
+from training.profile_report import comparison, goals
 from training.profile_schema import ProfileSchema, PropertyClass
 from training.profile_tables import FOUND, SYMBOLS, TRUE, Asked, Said
 from training.profiles import load
@@ -167,6 +168,19 @@ def test_heads_that_a_model_lacks_are_in_no_table() -> None:
     symbols = without(stones=None, classes={})
     made = asked(known).tables({"model": [symbols], "other": [whole]}, finds=False)
     assert set(made) == {t for t in SYMBOLS if t.endswith(TRUE)} | {"confidence"}
+
+
+def test_few_clusters_give_values_without_verdicts_and_it_is_said_once() -> None:
+    known = truth(3)
+    made = asked(known).tables({"model": [said_of(known)], "other": [said_of(known)]}, finds=True)
+    lines = comparison(made["boundaries"])
+    assert lines[-1] == "No intervals and no verdicts: too few clusters."
+    row = next(line for line in lines if line.startswith("| matched IoU"))
+    assert row == "| matched IoU | 1.000 | 1.000 |"
+    goal = {"score": "boundaries: matched IoU", "above": "other"}
+    blind = goals([goal | {"outcome": "not measured: no interval"}])
+    assert blind == ["None of 1 was measured: too few clusters for an interval."]
+    assert goals([goal | {"outcome": "reached"}])[0].startswith("1 of 1 reached")
 
 
 def test_chances_are_calibrated_and_sets_hold_what_they_say() -> None:
