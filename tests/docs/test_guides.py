@@ -58,6 +58,8 @@ def test_quick_start(whole: tuple[Settings, object], tmp_path: Path) -> None:
     assert (tmp_path / "cropland_ph.gpkg").is_file()
     assert (tmp_path / "sampled.csv").is_file()
     assert list((tmp_path / "tile").glob("*_sentinel2.tif"))
+    assert "predicted by a model that learnt from synthetic photographs" in said
+    assert {p.suffix for p in (tmp_path / "described").iterdir()} == {".png", ".csv", ".json"}
 
 
 @pytest.mark.long
