@@ -10,7 +10,8 @@ _ABOUT = {
     "surplus horizons cost nothing in it; in matched IoU they do.",
     "symbols of true segments": "Methods are told the true segments. The first scores are those of "
     "the SoilNet authors; in theirs, means run over all labels, in `matched` ones over those that "
-    "occur.",
+    "occur. A resample lacks some rare labels, which lowers means over labels: their intervals lie "
+    "low.",
     "symbols of found segments": "The authors' scores compare horizon k with horizon k; in "
     "`matched` ones, a true horizon that no segment stands for is wrong.",
     "properties of true segments": "Means of F1 run over the codes that occur.",
