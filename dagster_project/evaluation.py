@@ -127,7 +127,8 @@ def _above_floors(report: dict) -> dg.AssetCheckResult:
     goals = report["goals"]
     missed = [goal for goal in goals if goal["outcome"] != "reached"]
     return dg.AssetCheckResult(
-        passed=not missed,
+        # Where nothing is a goal, none was reached.
+        passed=bool(goals) and not missed,
         check_name=checks.FLOORS,
         severity=dg.AssetCheckSeverity.WARN,
         description=f"{len(goals) - len(missed)} of {len(goals)} scores are above their floor",
