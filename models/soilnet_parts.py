@@ -474,44 +474,21 @@ class Pointer(nn.Module):
         scores = (query @ edges.transpose(1, 2)).float() * edges.shape[-1] ** -0.5  # (B, S, R - 1)
         scores = scores + self.boundary(edges).float().transpose(1, 2)
         apart = 4 * F.softplus(self.apart.float())
-        freely = torch.full_like(after, torch.nan)
-        one, two = (
-            self._down(edges, depth, scores, apart, states, told) for told in (freely, after)
-        )
-        return one, two
+        with torch.no_grad():  # A marker's place says only where the next is looked for.
+            marker, freely = scores.new_zeros(len(scores)), []
+            for step in range(scores.shape[1]):
+                freely.append(marker)
+                least = marker.unsqueeze(1)
+                marker = _next(scores[:, [step]], depth, apart, least)[0].squeeze(1)
+            own = torch.stack(freely, dim=1)
 
-    def _down(
-        self,
-        edges: Tensor,
-        depth: Tensor,
-        scores: Tensor,
-        apart: Tensor,
-        states: Tensor,
-        after: Tensor,
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """One reading from the surface down."""
-        marker = scores.new_zeros(len(scores))
-        markers, weights, ends = [], [], []
-        for step in range(scores.shape[1]):
-            least = torch.where(after[:, step].isnan(), marker, after[:, step])
-            below = depth - least.detach().unsqueeze(1)  # (B, R - 1)
-            # Just below a boundary the next one is seldom.
-            score = scores[:, step] - apart * (-below.clamp(min=0) / _THIN).exp()
-            passed = F.logsigmoid(-score).masked_fill(below <= 0, 0)
-            none = passed.sum(1).clamp(max=-1e-4)
-            ends.append(none - (-none.expm1()).log())
-            left = (below > 0).any(1)
-            # Where no edge is left all are, only for the sake of finite numbers.
-            open_ = (below > 0) | ~left.unsqueeze(1)
-            first = F.logsigmoid(score) + passed.cumsum(1) - passed
-            weight = first.masked_fill(~open_, -torch.inf).log_softmax(-1)
-            marker = torch.where(left, weight.exp() @ depth, 1.0)
-            markers.append(marker)
-            weights.append(weight)
-        pointing = torch.stack(weights, dim=1)
-        context = pointing.exp().to(edges.dtype) @ edges
-        stop = self.stop(torch.cat([states, context], dim=-1)).squeeze(-1).float()
-        return torch.stack(markers, dim=1), stop + torch.stack(ends, dim=1), pointing
+        def read(least: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+            markers, none, pointing = _next(scores, depth, apart, least)
+            context = pointing.exp().to(edges.dtype) @ edges
+            stop = self.stop(torch.cat([states, context], dim=-1)).squeeze(-1).float()
+            return markers, stop + none, pointing
+
+        return read(own), read(torch.where(after.isnan(), own, after))
 
     def edges(self, rows: Rows) -> tuple[Tensor, Tensor]:
         """What is told of each edge, (B, R - 1, width), and its depth, (R - 1,)."""
@@ -522,6 +499,35 @@ class Pointer(nn.Module):
         waves = depth_numbers(depth).to(above.dtype).expand(len(above), -1, -1)
         told = self.edge(torch.cat([below - above, below + above, strength, waves], dim=-1))
         return told + F.relu(self.along(told.transpose(1, 2)).transpose(1, 2)), depth
+
+
+def _next(
+    scores: Tensor, depth: Tensor, apart: Tensor, least: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    """The next boundary below each of some depths.
+
+    Args:
+        scores: (B, S, E) logits of the edges.
+        depth: (E,) of the edges.
+        apart: (1,) how much a boundary keeps others away.
+        least: (B, S).
+
+    Returns:
+        (B, S) mean depth, should there be one; (B, S) logits that there is none; (B, S, E)
+        log-probabilities, should there be one.
+    """
+    below = depth - least.unsqueeze(-1)
+    # Just below a boundary the next one is seldom.
+    scores = scores - apart * (-below.clamp(min=0) / _THIN).exp()
+    passed = F.logsigmoid(-scores).masked_fill(below <= 0, 0)
+    none = passed.sum(-1).clamp(max=-1e-4)
+    left = (below > 0).any(-1)
+    # Where no edge is left all are, only for the sake of finite numbers.
+    closed = (below <= 0) & left.unsqueeze(-1)
+    first = F.logsigmoid(scores) + passed.cumsum(-1) - passed
+    pointing = first.masked_fill(closed, -torch.inf).log_softmax(-1)
+    marker = torch.where(left, pointing.exp() @ depth, 1.0)
+    return marker, none - (-none.expm1()).log(), pointing
 
 
 def stopped(markers: Tensor, stop: Tensor) -> Tensor:

@@ -111,11 +111,12 @@ def test_what_a_run_reports(two: dict, profiles: Path, profile_recipes: dict[str
 def test_eight_photographs_can_be_learned_by_heart(profiles: Path, tmp_path: Path) -> None:
     path = write_profile_recipe(
         tmp_path / "heart.yaml",
+        dataset__horizons=4,
         model__encoder={
             "name": "patch_cnn",
             "patch": 4,
             "widths": [12, 16],
-            "pools": [[1, 2], [1, 4]],
+            "pools": [[1, 2], [1, 2]],
         },
         model__dropout=0.0,
         model__segment_width=32,
@@ -126,14 +127,15 @@ def test_eight_photographs_can_be_learned_by_heart(profiles: Path, tmp_path: Pat
     dataset = load(profiles, recipe.dataset)
     rows = dataset.rows("train")[:24:3]
     batch = dataset.whole(rows)
-    # A strip of each picture is enough.
-    batch["picture"], batch["soil"] = batch["picture"][..., 60:92], batch["soil"][..., 60:92]
+    # A strip of each picture is enough, and every second row.
+    batch["picture"] = batch["picture"][:, :, ::2, 60:76]
+    batch["soil"] = batch["soil"][:, ::2, 60:76]
     torch.manual_seed(0)
     model = MODELS["soilnet"](recipe.model, dataset.schema)
     loss_of = LOSSES["profile"](recipe.loss, dataset.schema)
-    optimiser = torch.optim.AdamW(model.parameters(), lr=5e-3)
-    for step in range(130):
-        batch["force_depths"][:] = batch["force_properties"][:] = step < 90
+    optimiser = torch.optim.AdamW(model.parameters(), lr=8e-3)
+    for step in range(100):
+        batch["force_depths"][:] = batch["force_properties"][:] = step < 75
         terms = loss_of(model(batch), batch)
         loss = sum(total / count for total, count in terms.values())
         optimiser.zero_grad()
