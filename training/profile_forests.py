@@ -150,16 +150,17 @@ class Forest:
         for learnt in self.learnt:
             said |= learnt(x.reshape(-1, x.shape[-1]))
 
-        def either(name: str, otherwise: np.ndarray) -> np.ndarray:
+        def smoothed(name: str, frequent: np.ndarray) -> np.ndarray:
+            """Chances with what is frequent at the depth as one tree more: none is 0."""
             if name not in said:
-                return otherwise
-            found = said[name].reshape(otherwise.shape)
-            return np.where(np.isfinite(found), found, otherwise)
+                return frequent
+            found = said[name].reshape(frequent.shape)
+            found = np.where(np.isfinite(found), found, frequent)
+            return (TREES * found + frequent) / (TREES + 1)
 
-        classes = {name: either(name, table) for name, table in known.classes.items()}
-        return Guess(
-            segments, either("symbol", known.symbol), either("stones", known.stones), classes
-        )
+        stones = said["stones"].reshape(known.stones.shape) if "stones" in said else known.stones
+        classes = {name: smoothed(name, table) for name, table in known.classes.items()}
+        return Guess(segments, smoothed("symbol", known.symbol), stones, classes)
 
 
 def _chances(forest, names: list[str], codes: Codes) -> Learnt:  # noqa: ANN001

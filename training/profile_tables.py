@@ -117,6 +117,10 @@ class Asked:
             for title, scored in listed.items()
             if finds or not title.endswith(FOUND)
         }
+        for score, found in made.get("confidence", {}).items():
+            if score.startswith("share of"):
+                # What a set holds should be its level: more is not better.
+                found["model_minus"] = {}
         return {title: table for title, table in made.items() if table}
 
     def _compared(
