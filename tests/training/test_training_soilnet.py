@@ -95,7 +95,7 @@ def test_what_a_run_reports(two: dict, profiles: Path, profile_recipes: dict[str
     lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
     classes = {"texture", "colour", "carbonate", "humus", "roots"}
     for line in lines:
-        terms = {"depth", "stop", "stones", "symbol"} | classes
+        terms = {"depth", "pointing", "stop", "stones", "symbol"} | classes
         assert line["loss"] == pytest.approx(sum(line[term] for term in terms), rel=1e-6)
     described = json.loads((run / "model.json").read_text())
     recipe = load_recipe(profile_recipes["end2end"])
