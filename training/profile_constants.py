@@ -105,7 +105,11 @@ class Frequencies:
 
 
 def _by_depth(segments: Segments, codes: np.ndarray, many: int, weight: np.ndarray) -> np.ndarray:
-    """(steps, codes) weighted share of each code at each depth; every code a little."""
+    """(steps, codes) weighted share of each code at each depth.
+
+    At each depth stands one profile more that has what is frequent at all depths, and every code a
+    little: else what was not seen at a depth would be impossible there.
+    """
     middle = (np.arange(_STEPS) + 0.5) / _STEPS
     counts = np.zeros((_STEPS, many))
     rows, places = np.nonzero(segments.there & (codes >= 0))
@@ -115,7 +119,8 @@ def _by_depth(segments: Segments, codes: np.ndarray, many: int, weight: np.ndarr
         counts[step] = np.bincount(
             codes[rows, places][inside], weight[rows][inside], minlength=many
         )
-    counts += _RARELY / many
+    everywhere = counts.sum(0) + _RARELY
+    counts += everywhere / everywhere.sum()
     return counts / counts.sum(1, keepdims=True)
 
 

@@ -2,8 +2,8 @@
 
 Belongs here: drawing. Never here: the model, numbers that the description does not hold.
 
-A title is `depths: symbol confidence (main symbol confidence)`; a pale band around a boundary is
-the interval in which a true one lies.
+A title is `depths: symbol confidence (main symbol confidence)`; a bar across a boundary, at the
+right edge of the wall, is the interval in which a true one lies.
 """
 
 import io
@@ -49,7 +49,7 @@ def draw(description: Description, seen: Seen) -> bytes:
     described = min(depth, DEPTH_CM)
     for place, horizon in enumerate(description.horizons):
         if place:
-            _boundary(wall, horizon.top_cm, description.boundary_within_cm, across)
+            _boundary(wall, horizon.top_cm, description.boundary_within_cm, across, place)
         wall.text(
             0.04 * across,
             (horizon.top_cm + horizon.bottom_cm) / 2,
@@ -73,11 +73,15 @@ def draw(description: Description, seen: Seen) -> bytes:
     return buffer.getvalue()
 
 
-def _boundary(wall: "Axes", depth: float, within: float | None, across: float) -> None:
+def _boundary(wall: "Axes", depth: float, within: float | None, across: float, number: int) -> None:
+    lines = [([0, across], [depth, depth], 1.0)]
     if within is not None:
-        wall.axhspan(depth - within, depth + within, color="white", alpha=0.18, linewidth=0)
-    wall.plot([0, across], [depth, depth], color="black", linewidth=2.6)
-    wall.plot([0, across], [depth, depth], color="white", linewidth=1.2, linestyle="--")
+        # Intervals overlap: each stands beside the one above.
+        at = across * (0.985 - 0.02 * (number % 4))
+        lines.append(([at, at], [max(depth - within, 0), depth + within], 1.6))
+    for x, y, width in lines:
+        wall.plot(x, y, color="black", linewidth=width + 1.6, solid_capstyle="butt")
+        wall.plot(x, y, color="white", linewidth=width, solid_capstyle="butt")
 
 
 def _spread(horizons: tuple[Horizon, ...], depth: float) -> list[float]:
@@ -126,6 +130,11 @@ def _footing(description: Description) -> str:
     lines = []
     for warning in description.warnings:
         lines += textwrap.wrap(f"! {warning}", _LINE)
+    if description.boundary_within_cm is not None:
+        lines.append(
+            f"{description.level:.0%} of such boundaries have a true one within "
+            f"{description.boundary_within_cm:g} cm (bars)."
+        )
     lines.append(
         f"Predicted by a model that learnt from {description.origin} photographs"
         + ("; it says nothing of real soils." if description.origin == "synthetic" else ".")
