@@ -151,7 +151,7 @@ def pointing(edges: Tensor, target: Tensor, horizons: Tensor) -> tuple[Tensor, T
     away = (depth - target.unsqueeze(-1)) / _BELL
     bell = (-0.5 * away.square()).masked_fill(closed, -torch.inf).softmax(-1)
     loss = -(bell * edges.masked_fill(closed, 0)).sum(-1)
-    return (loss * inner).sum(), inner.sum()
+    return torch.where(inner, loss, 0).sum(), inner.sum()
 
 
 def inner_boundaries(horizons: Tensor) -> Tensor:

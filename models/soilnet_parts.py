@@ -26,7 +26,7 @@ _OCTAVES = 5
 """Wavelengths by which a depth is told: 200 cm halved down to 12.5 cm."""
 NEAR = (1, 2, 4, 8)
 """Rows above and below an edge that it is told by."""
-_THIN = 0.03  # Share of 100 cm over which a boundary keeps others away.
+_THIN = 0.03  # Share of 100 cm over which a boundary keeps others away, and is told from others.
 _SELDOM = -2.7  # Logit of an edge being a boundary: 4 of 64.
 _LONGEST = 300  # characters of another's message
 DEPTH_NUMBERS = 1 + 2 * _OCTAVES
@@ -467,7 +467,9 @@ class Pointer(nn.Module):
         Returns:
             Twice, each marker below the one before, and below `after`: (B, S) float32 depths as
             share of 100 cm, 1 where no edge is left; (B, S) logits that a horizon is the last; and
-            (B, S, R - 1) log-probabilities of the edges.
+            (B, S, R - 1) log-probabilities of the edges. The first depths are means around the
+            likeliest edge, for between two boundaries there is none; the second are means of all
+            edges, from which more is learned.
         """
         edges, depth = self.edges(rows)
         query = self.query(states)
@@ -479,7 +481,8 @@ class Pointer(nn.Module):
             for step in range(scores.shape[1]):
                 freely.append(marker)
                 least = marker.unsqueeze(1)
-                marker = _next(scores[:, [step]], depth, apart, least)[0].squeeze(1)
+                pointing = _next(scores[:, [step]], depth, apart, least)[2]
+                marker = _around_likeliest(pointing, depth, least).squeeze(1)
             own = torch.stack(freely, dim=1)
 
         def read(least: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -488,7 +491,9 @@ class Pointer(nn.Module):
             stop = self.stop(torch.cat([states, context], dim=-1)).squeeze(-1).float()
             return markers, stop + none, pointing
 
-        return read(own), read(torch.where(after.isnan(), own, after))
+        _, stop, pointing = read(own)
+        found = _around_likeliest(pointing, depth, own), stop, pointing
+        return found, read(torch.where(after.isnan(), own, after))
 
     def edges(self, rows: Rows) -> tuple[Tensor, Tensor]:
         """What is told of each edge, (B, R - 1, width), and its depth, (R - 1,)."""
@@ -528,6 +533,14 @@ def _next(
     pointing = first.masked_fill(closed, -torch.inf).log_softmax(-1)
     marker = torch.where(left, pointing.exp() @ depth, 1.0)
     return marker, none - (-none.expm1()).log(), pointing
+
+
+def _around_likeliest(pointing: Tensor, depth: Tensor, least: Tensor) -> Tensor:
+    """Mean depth of the edges near the likeliest, (B, S); 1 where none is left below `least`."""
+    reach = depth[0].mul(1.5).clamp(min=_THIN)  # at least the edges next to it
+    near = (depth - depth[pointing.argmax(-1)].unsqueeze(-1)).abs() <= reach
+    marker = pointing.masked_fill(~near, -torch.inf).softmax(-1) @ depth
+    return torch.where(least < depth[-1], marker, 1.0)
 
 
 def stopped(markers: Tensor, stop: Tensor) -> Tensor:

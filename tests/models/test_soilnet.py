@@ -291,7 +291,7 @@ def test_forced_depths_are_used_and_known_ones_looked_below() -> None:
     asked["bounds"] = torch.ones_like(one["bounds"])
     found = net(asked)
     assert torch.equal(found["bounds"], free["bounds"])
-    assert torch.equal(stopped(found["markers"], found["stop"]), found["bounds"])
+    assert (found["markers"].diff(dim=1) >= 0).all()
 
 
 @pytest.mark.parametrize("segments", ["soft_mask", "crop"])
