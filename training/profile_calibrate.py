@@ -20,7 +20,7 @@ from training import profile_calibration as conformal
 from training.bootstrap import some
 from training.profile_forms import Guess, Truth
 from training.profile_likeness import Likeness, likeness, looks
-from training.profile_predict import answers, truth_of_rows
+from training.profile_predict import answers, has_depths, truth_of_rows
 
 if TYPE_CHECKING:
     from training.profiles import ProfileDataset
@@ -106,7 +106,8 @@ def calibrate_profiles(
     train = some(dataset.rows("train"), LOOKED_AT, seed)
     if len(held):
         guess = answers(model, dataset, held, true_segments=False)
-        chances = calibrate_chances(guess, truth_of_rows(dataset, held), names[held])
+        truth = truth_of_rows(dataset, held)
+        chances = calibrate_chances(guess, truth, names[held], finds=has_depths(model))
     else:
         chances = uncalibrated()
 
@@ -121,13 +122,16 @@ def calibrate_profiles(
     )
 
 
-def calibrate_chances(guess: Guess, truth: Truth, profiles: Sequence[str]) -> Chances:
+def calibrate_chances(
+    guess: Guess, truth: Truth, profiles: Sequence[str], *, finds: bool = True
+) -> Chances:
     """Calibrate a method on photographs that it did not learn from.
 
     Args:
         guess: What it says, of segments that it found where it finds some.
         truth: Of the same photographs, at least one.
         profiles: (n,) their profiles.
+        finds: Did it find the segments? Of true ones no boundary is in doubt.
     """
     names = np.asarray(profiles)
     found, there = truth.at(guess.segments), guess.segments.there
@@ -147,7 +151,9 @@ def calibrate_chances(guess: Guess, truth: Truth, profiles: Sequence[str]) -> Ch
         if "symbol" in temperature:
             asked = np.where(there, found.symbol, -1)
             least = conformal.label_threshold(chances.apply(guess).symbol, asked, names, level)
-        half = conformal.halfwidth(truth.profiles(), guess.profiles(), names, level)
+        half = np.inf
+        if finds:
+            half = conformal.halfwidth(truth.profiles(), guess.profiles(), names, level)
         levels.append(
             AtLevel(
                 level=level,

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from adapters.errors import DescriptionError
+from adapters.errors import DescriptionError, TrainingError
 from adapters.readers.photograph import Photograph, channels_swapped, read_photograph
 from fusion.profiles.pictures import LONGEST, frame, picture
 from fusion.profiles.store import DEPTH_CM
@@ -21,7 +21,7 @@ from training import profile_calibration as conformal
 from training.profile_description import Candidate, Description, Horizon, Seen
 from training.profile_forms import Guess
 from training.profile_likeness import looks
-from training.profile_predict import ProfilePredictor
+from training.profile_predict import ProfilePredictor, has_depths
 from training.profiles import encode
 
 LEVEL = 0.9
@@ -45,10 +45,17 @@ class Describer:
             run: Folder of a finished run.
 
         Raises:
-            TrainingError: The run has no exported model, or one that does not read profiles.
+            TrainingError: The run has no exported model, or one that does not find horizons.
         """
         self.run = run
         self.predictor = ProfilePredictor(run)
+        if not has_depths(self.predictor.model):
+            raise TrainingError(
+                "this model does not find horizons: it was taught on known ones alone",
+                file=str(run / "model.json"),
+                samples=self.predictor.model.config.tasks,
+                remedy="give a run of soilnet_end2end",
+            )
 
     @cached_property
     def _mains(self) -> tuple[str, ...]:

@@ -18,6 +18,7 @@ from training import profile_forests
 from training.bootstrap import Bootstrap
 from training.profile_baselines import TOLD
 from training.profile_calibrate import LEVELS, Chances, calibrate_chances, uncalibrated
+from training.profile_describe import Describer
 from training.profile_evaluate import GOALS, evaluate, photographs, rare
 from training.profile_forms import Guess, Segments, Truth
 from training.profile_predict import ProfilePredictor
@@ -261,6 +262,22 @@ def test_an_evaluation_is_written_with_all_baselines_and_goals(run: Path, data: 
     several = report["several_photographs"]
     many = test.group_by("profile").len().filter(pl.col("len") > 1)
     assert (several["profiles"], several["photographs"]) == (many.height, many["len"].sum())
+
+
+def test_a_model_of_one_task_is_asked_that_alone(data: Path, tmp_path: Path) -> None:
+    depths = export(tmp_path / "depths", data, tasks=("depths",))
+    report = evaluate(depths, data)
+    assert list(report["tables"]) == ["boundaries"]
+    assert {goal["score"].split(":")[0] for goal in report["goals"]} == {"boundaries"}
+    only = Describer(depths).predictor.calibration.chances
+    assert only.temperature == {}
+    symbols = export(tmp_path / "symbols", data, tasks=("symbols",))
+    report = evaluate(symbols, data)
+    assert "boundaries" not in report["tables"]
+    assert not [table for table in report["tables"] if table.endswith(FOUND)]
+    assert f"symbols of {TRUE}" in report["tables"]
+    with pytest.raises(TrainingError, match="does not find horizons"):
+        Describer(symbols)
 
 
 def test_another_set_is_refused(run: Path, tmp_path: Path) -> None:
