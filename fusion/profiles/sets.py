@@ -38,7 +38,7 @@ from fusion.profiles.store import ProfileSet, write
 _ROOT = Path(__file__).parent.parent.parent
 _OF_PICTURES = ("fusion/profiles/pictures.py", "adapters/readers/photograph.py")
 """Code that decides what a picture is."""
-_OF_SETS = ("fusion/profiles/*.py", "fusion/splits.py", "adapters/codebooks/horizon_symbols.csv")
+_OF_SETS = ("fusion/profiles/*.py", "fusion/splits.py")
 
 
 @dataclass(frozen=True)
