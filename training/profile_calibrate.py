@@ -29,6 +29,8 @@ LEVELS = (0.8, 0.9)
 LOOKED_AT = 500
 """Training pictures whose looks are learnt, at most."""
 _LEAST_CHANCE = 1e-12
+_SLACK = 1e-9
+"""The symbol that sets a threshold is in its own set, whatever its chance was rounded to."""
 
 
 class AtLevel(BaseModel):
@@ -158,7 +160,7 @@ def calibrate_chances(
             AtLevel(
                 level=level,
                 # Nothing or less is the least chance where profiles were too few.
-                least_chance=least if 0 < least < np.inf else None,
+                least_chance=least - _SLACK if 0 < least < np.inf else None,
                 boundary_cm=half if half < np.inf else None,
             )
         )

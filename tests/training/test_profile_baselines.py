@@ -58,7 +58,7 @@ def agreement(truth: Segments, guess: Segments) -> np.ndarray:
 @pytest.fixture(scope="module", autouse=True)
 def _few_trees() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(profile_forests, "TREES", 8)
+        patch.setattr(profile_forests, "TREES", 6)
         yield
 
 

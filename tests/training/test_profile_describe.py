@@ -4,6 +4,8 @@ import datetime
 import io
 import json
 import os
+import struct
+import zlib
 from dataclasses import replace
 from pathlib import Path
 
@@ -154,8 +156,11 @@ def test_what_is_no_picture_is_refused(
     Image.fromarray(wall).save(whole, "JPEG")
     cut = tmp_path / "cut.jpg"
     cut.write_bytes(whole.getvalue()[:2000])
-    huge = tmp_path / "huge.png"
-    Image.new("1", (20_000, 20_000)).save(huge)
+    huge = saved(tmp_path / "huge.png", wall)
+    said = bytearray(huge.read_bytes())
+    said[16:24] = struct.pack(">II", 12_000, 12_000)  # of the header: width and height
+    said[29:33] = struct.pack(">I", zlib.crc32(bytes(said[12:29])))
+    huge.write_bytes(said)
     for path, why in (
         (tmp_path / "absent.jpg", "no such file"),
         (text, "no picture"),

@@ -14,7 +14,7 @@ from profile_runs import export, recipe
 
 from adapters.errors import TrainingError
 from fusion.profiles.store import ProfileSet, write
-from training import profile_forests
+from training import bootstrap, profile_forests
 from training.bootstrap import Bootstrap
 from training.profile_baselines import TOLD
 from training.profile_calibrate import LEVELS, Chances, calibrate_chances, uncalibrated
@@ -186,13 +186,13 @@ def test_few_clusters_give_values_without_verdicts_and_it_is_said_once() -> None
 
 def test_chances_are_calibrated_and_sets_hold_what_they_say() -> None:
     draw = np.random.default_rng(1)
-    known = truth(400)
-    names = np.arange(400)
+    known = truth(240)
+    names = np.arange(240)
     # Who is right in 70 of 100 cases and says 0.99.
     wrong = draw.random(known.symbol.shape) > 0.7
     other = (known.symbol.clip(0) + draw.integers(1, 5, known.symbol.shape)) % 5
     guess = said_of(known, 0.99, symbol=np.where(wrong, other, known.symbol.clip(0))).found
-    half = np.arange(200)
+    half = np.arange(120)
 
     def part(rows: np.ndarray) -> Guess:
         return Guess(
@@ -204,7 +204,7 @@ def test_chances_are_calibrated_and_sets_hold_what_they_say() -> None:
 
     chances = calibrate_chances(part(half), known.take(half), names[half])
     assert Chances.model_validate_json(chances.model_dump_json()) == chances
-    rest = np.arange(200, 400)
+    rest = np.arange(120, 240)
     said = Said(chances.apply(part(rest)), chances.apply(part(rest)), chances)
     raw = Said(part(rest), part(rest), uncalibrated())
     made = asked(known.take(rest)).tables({"model": [said], "other": [raw]}, finds=True)[
@@ -225,9 +225,10 @@ def test_chances_are_calibrated_and_sets_hold_what_they_say() -> None:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _few_trees() -> Iterator[None]:
+def _few_trees_and_resamples() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(profile_forests, "TREES", 4)
+        patch.setattr(profile_forests, "TREES", 3)
+        patch.setattr(bootstrap, "RESAMPLES", 200)
         yield
 
 
