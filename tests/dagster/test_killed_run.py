@@ -119,20 +119,23 @@ def test_the_truth_is_read_by_the_audit_alone(
 def test_killed_and_run_again_ends_as_if_nothing_had_been(
     written: Settings, undisturbed: tuple[Settings, main_job.Outcome]
 ) -> None:
-    # While the first sources are committed, then while the matrix is built.
-    for place in ("store/soilmeld.duckdb", "fused/synthetic/*"):
-        assert kill_when(written, place) == -signal.SIGKILL
+    # While the matrix is built; the long test kills it while sources are committed too.
+    assert kill_when(written, "fused/synthetic/*") == -signal.SIGKILL
     assert run_to_the_matrices(written).failed == {}
     assert fingerprint(written) == fingerprint(undisturbed[0])
     assert run_to_the_matrices(written).made == []
 
 
 @pytest.mark.long
-def test_killed_in_training_it_is_trained_to_the_end(
-    written: Settings, undisturbed: tuple[Settings, main_job.Outcome]
+def test_killed_in_committing_and_in_training_it_ends_the_same(
+    written: Settings, undisturbed: tuple[Settings, main_job.Outcome], tmp_path: Path
 ) -> None:
-    assert kill_when(written, "runs/*/*/metrics.jsonl") == -signal.SIGKILL
-    outcome = main_job.run(written)
+    settings = settings_in(tmp_path)
+    shutil.copytree(written.raw, settings.raw)
+    shutil.copytree(written.truth_root, settings.truth_root)
+    for place in ("store/soilmeld.duckdb", "runs/*/*/metrics.jsonl"):
+        assert kill_when(settings, place) == -signal.SIGKILL
+    outcome = main_job.run(settings)
     assert outcome.failed == {}
-    assert fingerprint(written) == fingerprint(undisturbed[0])
-    assert main_job.run(written).made == []
+    assert fingerprint(settings) == fingerprint(undisturbed[0])
+    assert main_job.run(settings).made == []

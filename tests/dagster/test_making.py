@@ -93,6 +93,7 @@ def test_a_refused_source_takes_nothing_along(written: Settings) -> None:
     assert all(active(load_spec(s), written) for s in MANY if s != "mercury_topsoils")
 
 
+@pytest.mark.long
 def test_workers_end_with_the_process_that_started_them(written: Settings) -> None:
     settings = written.model_copy(update={"data_root": written.data_root.parent / "killed"})
     settings.data_root.mkdir()

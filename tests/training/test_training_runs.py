@@ -32,6 +32,12 @@ STAGES = {
 }
 
 
+EVERYDAY = ("zero2", "zero3")
+EVERY_STAGE = pytest.mark.parametrize(
+    "name", [n if n in EVERYDAY else pytest.param(n, marks=pytest.mark.long) for n in STAGES]
+)
+
+
 @pytest.fixture(scope="session")
 def recipes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("recipes")
@@ -43,13 +49,27 @@ def recipes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 @pytest.fixture(scope="session")
 def cases(tmp_path_factory: pytest.TempPathFactory, matrix: Path, recipes: dict[str, Path]) -> dict:
-    """All stages in one start of two processes: starting costs more than training."""
-    out = tmp_path_factory.mktemp("runs")
+    """Stages that are run each time."""
+    chosen = [recipes[name] for name in EVERYDAY]
+    return _cases(tmp_path_factory.mktemp("runs"), matrix, chosen)
+
+
+@pytest.fixture(scope="session")
+def others(
+    tmp_path_factory: pytest.TempPathFactory, matrix: Path, recipes: dict[str, Path]
+) -> dict:
+    """The other stages."""
+    chosen = [path for name, path in recipes.items() if name not in EVERYDAY]
+    return _cases(tmp_path_factory.mktemp("others"), matrix, chosen)
+
+
+def _cases(out: Path, matrix: Path, recipes: list[Path]) -> dict:
+    """Several stages in one start of two processes: starting costs more than training."""
     job = JobSpec("", matrix, out, 2)
     script = [str(Path(__file__).with_name("zero_cases.py")), str(matrix), str(out)]
     start = command(job)[: command(job).index("-m", 3)]
     done = subprocess.run(
-        [*start, *script, *map(str, recipes.values())],
+        [*start, *script, *map(str, recipes)],
         env=os.environ | environment(job),
         capture_output=True,
         text=True,
@@ -59,9 +79,14 @@ def cases(tmp_path_factory: pytest.TempPathFactory, matrix: Path, recipes: dict[
     return json.loads((out / "found.json").read_text())
 
 
-@pytest.mark.parametrize("name", STAGES)
-def test_a_resumed_run_ends_where_a_whole_one_ends(cases: dict, name: str) -> None:
-    case = cases[name]
+@pytest.fixture
+def case(request: pytest.FixtureRequest, name: str) -> dict:
+    """What was found of one stage."""
+    return request.getfixturevalue("cases" if name in EVERYDAY else "others")[name]
+
+
+@EVERY_STAGE
+def test_a_resumed_run_ends_where_a_whole_one_ends(case: dict) -> None:
     assert 0 < case["resumed_from"] < case["samples"]
     for split in ("train", "validation"):
         assert case["resumed"][split]["loss"] == pytest.approx(
@@ -72,8 +97,10 @@ def test_a_resumed_run_ends_where_a_whole_one_ends(cases: dict, name: str) -> No
     assert case["left_behind"] == 0
 
 
-def test_stages_agree(cases: dict) -> None:
-    losses = [cases[name]["whole"]["validation"]["loss"] for name in ("zero1", "zero3")]
+@pytest.mark.long
+def test_stages_agree(cases: dict, others: dict) -> None:
+    found = (others["zero1"], cases["zero3"])
+    losses = [stage["whole"]["validation"]["loss"] for stage in found]
     assert losses[0] == pytest.approx(losses[1], abs=1e-3)
 
 
@@ -232,9 +259,9 @@ def test_what_is_there_is_not_predicted(cases: dict, matrix: Path) -> None:
 @pytest.mark.long
 @pytest.mark.parametrize("name", ["zero1", "zero2", "zero3"])
 def test_another_number_of_processes_continues(
-    cases: dict, matrix: Path, recipes: dict[str, Path], tmp_path: Path, name: str
+    case: dict, matrix: Path, recipes: dict[str, Path], tmp_path: Path, name: str
 ) -> None:
-    whole = Path(cases[name]["run"])
+    whole = Path(case["run"])
     run = shutil.copytree(whole, tmp_path / whole.parent.name / whole.name)
     for file in ("meta.json", "model.json", "model.safetensors"):
         (run / file).unlink()
@@ -242,10 +269,10 @@ def test_another_number_of_processes_continues(
     assert launch(recipes[name], matrix, tmp_path, 1) == run
     described = json.loads((run / "meta.json").read_text())
     assert described["processes"] == 1
-    assert described["samples"] == cases[name]["samples"]
+    assert described["samples"] == case["samples"]
     # Dropout is drawn by each process, so the losses agree closely but not exactly.
     assert described["metrics"]["validation"]["loss"] == pytest.approx(
-        cases[name]["whole"]["validation"]["loss"], abs=0.05
+        case["whole"]["validation"]["loss"], abs=0.05
     )
 
 
