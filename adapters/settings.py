@@ -56,6 +56,11 @@ class Settings(BaseModel):
     training_ranks: int = Field(
         2, ge=1, description="Processes that a training job is launched with."
     )
+    recipes: Path = Field(
+        Path("recipes"),
+        description="Folder of own training recipes: `<name>.yaml` takes the place of the recipe "
+        "of that name.",
+    )
     soilnet_families: bool = Field(
         False,
         description="Train SoilNet's models of single tasks by themselves, too, beside the one of "
@@ -212,9 +217,8 @@ def load_settings(path: Path | None = None) -> Settings:
             remedy=f"known settings: {', '.join(Settings.model_fields)}",
         ) from error
     base = file.parent.resolve()
-    return settings.model_copy(
-        update={"data_root": base / settings.data_root, "truth_root": base / settings.truth_root}
-    )
+    folders = ("data_root", "truth_root", "recipes")
+    return settings.model_copy(update={name: base / getattr(settings, name) for name in folders})
 
 
 def process_environment(**changes: str) -> dict[str, str]:

@@ -34,7 +34,7 @@ from dagster_project.groups import Group
 from dagster_project.profiles import profile_set, profiles_key
 from dagster_project.sources import refusal
 from dagster_project.tiles import captioned_tiles, captions_key
-from training.recipe import load_recipe
+from training.recipe import RECIPES, Recipe, load_recipe
 from training.runs import code_version, run_folder
 
 _POLL_S = 0.5
@@ -58,7 +58,7 @@ class Trained:
 
     Attributes:
         name: Of its asset.
-        recipe: Name of its recipe.
+        recipe: Name of its recipe; the settings may hold another one of that name.
         data: Group -> asset that it is trained on.
         folder: Folder of that asset's version in use.
         evaluation: How its runs are evaluated.
@@ -76,10 +76,33 @@ class Trained:
         """Key of the model of a group."""
         return dg.AssetKey([group, self.name])
 
+    def recipe_file(self, settings: Settings) -> Path:
+        """The recipe that it is trained by."""
+        own = settings.recipes / f"{self.recipe}.yaml"
+        return own if own.is_file() else RECIPES / own.name
+
+    def loaded(self, settings: Settings) -> Recipe:
+        """What `recipe_file` says.
+
+        Raises:
+            TrainingError: It is not valid, or names itself otherwise, so that nobody would find its
+                runs.
+        """
+        file = self.recipe_file(settings)
+        recipe = load_recipe(file)
+        if recipe.name != self.recipe:
+            raise TrainingError(
+                f"a recipe that takes the place of {self.recipe} has its name",
+                file=str(file),
+                where="name",
+                samples=[recipe.name],
+                remedy=f"write name: {self.recipe}",
+            )
+        return recipe
+
     def run(self, settings: Settings, group: str) -> Path:
         """Folder of the run that trains on the data in use."""
-        data = self.folder(settings, group)
-        return run_folder(load_recipe(self.recipe), data, settings.runs)
+        return run_folder(self.loaded(settings), self.folder(settings, group), settings.runs)
 
 
 SOILFORMER = Trained(
@@ -130,17 +153,21 @@ def training_assets(group: Group, settings: Settings) -> list[dg.AssetsDefinitio
     SoilNet's models of single tasks are made by themselves where the settings ask for it, else
     when a person asks for them.
     """
-    made = [*_assets(group, SOILFORMER), *_assets(group, GEOMELD_FM)]
+    wanted = [(SOILFORMER, True), (GEOMELD_FM, True)]
     if group.photographs:
-        made += _assets(group, SOILNET)
-        for family in FAMILIES:
-            made += _assets(group, family, automatic=settings.soilnet_families)
-    return made
-
-
-def _assets(group: Group, trained: Trained, *, automatic: bool = True) -> list[dg.AssetsDefinition]:
+        wanted += [(SOILNET, True), *((family, settings.soilnet_families) for family in FAMILIES)]
     return [
-        _model(group, trained, automatic),
+        asset
+        for trained, automatic in wanted
+        for asset in _assets(group, trained, automatic, settings)
+    ]
+
+
+def _assets(
+    group: Group, trained: Trained, automatic: bool, settings: Settings
+) -> list[dg.AssetsDefinition]:
+    return [
+        _model(group, trained, automatic, trained.loaded(settings).digest),
         evaluation_asset(
             group,
             trained.key(group.name),
@@ -152,7 +179,9 @@ def _assets(group: Group, trained: Trained, *, automatic: bool = True) -> list[d
     ]
 
 
-def _model(group: Group, trained: Trained, automatic: bool) -> dg.AssetsDefinition:
+def _model(
+    group: Group, trained: Trained, automatic: bool, recipe_digest: str
+) -> dg.AssetsDefinition:
     data_key, key = trained.data(group.name), trained.key(group.name)
 
     @dg.asset(
@@ -165,7 +194,7 @@ def _model(group: Group, trained: Trained, automatic: bool) -> dg.AssetsDefiniti
         kinds={"pytorch", "deepspeed"},
         owners=OWNERS,
         automation_condition=automation.on_new_data([data_key]) if automatic else None,
-        code_version=f"{code_version()[:16]}-{load_recipe(trained.recipe).digest[:16]}",
+        code_version=f"{code_version()[:16]}-{recipe_digest[:16]}",
     )
     def model(
         context: dg.AssetExecutionContext,
@@ -193,7 +222,7 @@ def _model(group: Group, trained: Trained, automatic: bool) -> dg.AssetsDefiniti
             data = trained.folder(settings, group.name)
             run = trained.run(settings, group.name)
             with ThreadPoolExecutor(1) as pool, _ended_with_us():
-                ranks, recipe = settings.training_ranks, trained.recipe
+                ranks, recipe = settings.training_ranks, trained.recipe_file(settings)
                 job = pool.submit(launch, recipe, data, settings.runs, ranks, through_pipes)
                 for line in _lines(run / "metrics.jsonl", job):
                     yield dg.AssetObservation(key, metadata=_numbers(line))

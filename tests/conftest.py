@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import hypothesis
 import pytest
+import yaml
 from xdist.scheduler import LoadFileScheduling
 
 if TYPE_CHECKING:
@@ -68,13 +69,20 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple["Settings", "Outcom
     """The main job on the tiny twin and the open data, once for all tests that read its results."""
     from adapters.settings import Settings
     from dagster_project.run import run
+    from training.recipe import RECIPES
 
     root = tmp_path_factory.mktemp("whole")
+    # Each model sees its data once: how well models learn is asked in tests/training/.
+    (root / "recipes").mkdir()
+    for shipped in RECIPES.glob("*.yaml"):
+        short = yaml.safe_load(shipped.read_text(encoding="utf-8")) | {"epochs": 1}
+        (root / "recipes" / shipped.name).write_text(yaml.safe_dump(short), encoding="utf-8")
     # One process for sources and one for each training job: the other core has tests of its own.
     # Several have theirs in tests/dagster/test_making.py and tests/training/.
     settings = Settings(
         data_root=root / "data",
         truth_root=root / "truth",
+        recipes=root / "recipes",
         twin_size="tiny",
         processes=1,
         training_ranks=1,

@@ -21,12 +21,10 @@ ROOT = Path(__file__).parent.parent.parent
 TIMEOUT_S = 400
 FEW = (
     "lucas_2009_topsoil",  # points that are samples
-    "lucas_2018_topsoil",
     "spade_m",  # profiles that are samples
     "esdb_v2_vector",  # polygons
     "pesticides_residues_nuts2",  # regions
-    "efsa_spatial_data",  # rasters
-    "phosphorus_budget_stocks",  # several parts
+    "phosphorus_budget_stocks",  # rasters, several parts
 )
 
 

@@ -50,8 +50,9 @@ def follow(guide: str, folder: Path, home: Path | None = None) -> str:
 
 
 def test_quick_start(whole: tuple[Settings, object], tmp_path: Path) -> None:
-    root, truth = whole[0].data_root, whole[0].truth_root
-    (tmp_path / "soilmeld.toml").write_text(f'data_root = "{root}"\ntruth_root = "{truth}"\n')
+    folders = ("data_root", "truth_root", "recipes")
+    told = [f'{name} = "{getattr(whole[0], name)}"\n' for name in folders]
+    (tmp_path / "soilmeld.toml").write_text("".join(told))
     said = follow("quickstart.md", tmp_path)
     assert "CC BY-SA 4.0" in said
     assert "sha256" in said
