@@ -237,19 +237,22 @@ def _mode(
     seen = np.unique(codes)
     if len(seen) < 2:
         return centre, present
-    votes = np.zeros((len(seen), *centre.shape), np.float32)
-    # (codes, bands, h, w) as one stack of bands.
-    each = window.pixels == seen[:, None, None, None]
-    each = each if window.valid is None else each & window.valid
-    stack = each.reshape(-1, *each.shape[2:])
     if placement.straight:
-        votes[:] = _over(stack.astype(np.float32), rows, cols, placement).reshape(votes.shape)
+        # (codes, bands, h, w) as one stack of bands.
+        each = window.pixels == seen[:, None, None, None]
+        each = each if window.valid is None else each & window.valid
+        stack = each.reshape(-1, *each.shape[2:]).astype(np.float32)
+        votes = _over(stack, rows, cols, placement).reshape(len(seen), *centre.shape)
         votes = np.round(votes, 4)
     else:
-        counts = np.zeros((len(stack), *centre.shape[1:]), np.uint16)
+        # One more than the place of each code among those seen; 0 where nothing is present.
+        place = np.searchsorted(seen, window.pixels).astype(np.uint16) + np.uint16(1)
+        place = place if window.valid is None else place * window.valid
+        votes = np.zeros((len(seen), *centre.shape), np.float32)
         for taken in _points(window, rows, cols, placement):
-            counts += taken.within(stack)
-        votes[:] = counts.reshape(votes.shape)
+            here = taken.within(place)
+            for number in range(len(seen)):
+                votes[number] += here == number + 1
     for number, code in enumerate(seen):
         votes[number] += 5e-5 * (present & (centre == code))
     most = seen[votes.argmax(axis=0)]
