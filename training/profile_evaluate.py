@@ -33,6 +33,14 @@ RARE_SHARE = 0.2
 """The rarest symbols that together name at most this share of the training horizons are rare."""
 GOALS: dict[str, tuple[str, ...]] = {
     "boundaries": ("matched IoU", "boundary F1 within 5 cm"),
+    f"properties of {TRUE}": (
+        "texture: accuracy",
+        "colour: accuracy",
+        "carbonate: error in steps",
+        "humus: error in steps",
+        "roots: error in steps",
+        "stones: error in % of volume",
+    ),
     f"symbols of {TRUE}": (
         "accuracy",
         "accuracy of main symbols",

@@ -279,6 +279,10 @@ def test_a_model_of_one_task_is_asked_that_alone(data: Path, tmp_path: Path) -> 
     assert f"symbols of {TRUE}" in report["tables"]
     with pytest.raises(TrainingError, match="does not find horizons"):
         Describer(symbols)
+    report = evaluate(export(tmp_path / "properties", data, tasks=("properties",)), data)
+    asked = {tuple(goal["score"].split(": ", 1)) for goal in report["goals"]}
+    title = f"properties of {TRUE}"
+    assert asked == {(title, score) for score in GOALS[title]}
 
 
 def test_another_set_is_refused(run: Path, tmp_path: Path) -> None:
