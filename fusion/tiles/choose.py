@@ -10,6 +10,7 @@ the square before what is nearer in time.
 
 import datetime
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -18,6 +19,9 @@ from adapters.modalities import ROI_M
 from adapters.scenes.scene import Scene
 from fusion.tiles.grid import roi, transformer
 from fusion.tiles.places import Place
+
+if TYPE_CHECKING:
+    import shapely
 
 MAX_CLOUD_PERCENT = 10.0
 """A Sentinel-2 scene must have less."""
@@ -45,8 +49,11 @@ def choose(
     Raises:
         FusionError: No Sentinel-2 scene is near enough in time, or all are too cloudy.
     """
+    import shapely
+
     square = around(place)
-    shares = {id(scene): _share(square, scene) for scene in scenes}
+    outline = shapely.box(*square)
+    shares = {id(scene): _share(square, outline, scene) for scene in scenes}
     here = [scene for scene in scenes if shares[id(scene)] > 0]
     noon = datetime.datetime.combine(place.date, datetime.time(12), datetime.UTC)
     optical = [s for s in here if s.modality == "sentinel2" and _near(s, noon)]
@@ -138,8 +145,12 @@ class Nearby:
 _TURNS = (-360.0, 0.0, 360.0)
 
 
-def _share(square: Box, scene: Scene) -> float:
-    """Share of a square that a scene covers, in degrees and perhaps over the antimeridian."""
+def _share(square: Box, outline: "shapely.Polygon", scene: Scene) -> float:
+    """Share of a square that a scene covers, in degrees and perhaps over the antimeridian.
+
+    Its outline is made once for all scenes, and cut only where it lies on the edge of one: most of
+    the time of choosing went into that.
+    """
     box = scene.bbox
     west, east = box[0], box[2] + (360.0 if box[2] < box[0] else 0.0)
     left, right = square[0], square[2] + (360.0 if square[2] < square[0] else 0.0)
@@ -152,4 +163,6 @@ def _share(square: Box, scene: Scene) -> float:
         return across * down / whole
     import shapely
 
-    return shapely.box(*square).intersection(scene.footprint).area / whole
+    if shapely.covers(scene.footprint, outline):
+        return 1.0
+    return shapely.intersection(outline, scene.footprint).area / whole
