@@ -368,13 +368,13 @@ def test_files_stay_open_from_tile_to_tile_and_are_closed_at_the_end(
 ) -> None:
     one = optical(tmp_path / "b4.tif", square)
     opened: list[str] = []
-    plain = rasterio.open
+    plain = rasterio.io.DatasetReader
 
     def counted(href: str, *args: object, **more: object) -> object:
         opened.append(href)
         return plain(href, *args, **more)
 
-    monkeypatch.setattr(rasterio, "open", counted)
+    monkeypatch.setattr(rasterio.io, "DatasetReader", counted)
     shifted = [replace(HERE, id=str(n), longitude=HERE.longitude + n / 1e4) for n in range(4)]
     tiles = list(build_tiles(shifted, [one]))
     assert len(opened) == 1
