@@ -11,8 +11,7 @@ make: with the same encoder, in the authors' sizes, and as it is demonstrated. I
 
 Each way runs in a process of its own, in turns: CPU seconds of one thread, which other work on the
 machine disturbs less, and the most memory that it took on top of what was there before the first
-step. Decoding of photographs is counted for neither. Scores are not compared here: the re-enacted
-way is not trained.
+step. Decoding of photographs is counted for neither. Scores are compared by `soilnet_equal.py`.
 """
 
 import json
@@ -25,6 +24,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
+from soilnet_theirs import Sizes, TheirWay
 from torch import Tensor, nn
 
 from models.profile_losses import profile
@@ -34,7 +34,6 @@ from training.profile_schema import ProfileSchema, PropertyClass, SiteCode, Site
 from training.recipe import ResNetEncoder, SoilNetModel, load_recipe
 
 HORIZONS, SEGMENTS = 8, 5
-CROP = 224
 HEIGHTS = (420, 640)
 CLASSES = {"texture": 17, "colour": 77, "carbonate": 8, "humus": 8, "roots": 7}
 LABELS, DIMENSIONS = 99, 61
@@ -46,98 +45,43 @@ Step = Callable[[], None]
 # Their way.
 
 
-def resnet18() -> nn.Module:
+class ResNet18(nn.Module):
     """As torchvision has it, without its last layers."""
-    from transformers import ResNetConfig, ResNetModel
 
-    return ResNetModel(
-        ResNetConfig(hidden_sizes=[64, 128, 256, 512], depths=[2, 2, 2, 2], layer_type="basic")
-    )
-
-
-class TheirHead(nn.Module):
-    """Linear, BatchNorm, ReLU, a two-layer BiLSTM over the segments, Linear."""
-
-    def __init__(self, n_in: int, width: int, out: int) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self.enter, self.norm = nn.Linear(n_in, width), nn.BatchNorm1d(width)
-        self.lstm = nn.LSTM(width, width, num_layers=2, bidirectional=True, batch_first=True)
-        self.leave = nn.Linear(2 * width, out)
+        from transformers import ResNetConfig, ResNetModel
+
+        sizes = ResNetConfig(
+            hidden_sizes=[64, 128, 256, 512], depths=[2, 2, 2, 2], layer_type="basic"
+        )
+        self.network = ResNetModel(sizes)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, S, n_in) -> (B, S, out)."""
-        x = torch.relu(self.norm(self.enter(x).flatten(0, 1))).view(*x.shape[:2], -1)
-        return self.leave(self.lstm(x)[0])
-
-
-class TheirWay(nn.Module):
-    """SoilNet as its authors compute it."""
-
-    def __init__(self, crops: int) -> None:
-        super().__init__()
-        self.crops = crops
-        self.picture, self.segment = resnet18(), resnet18()
-        self.project = nn.Linear(512, 512)
-        self.site = nn.Sequential(
-            nn.Linear(SITE, 512), nn.BatchNorm1d(512), nn.ReLU(),
-            nn.Linear(512, 256), nn.BatchNorm1d(256), nn.ReLU(),
-        )  # fmt: skip
-        self.depths = TheirHead(768, 256, 1)
-        outs = {"stones": 1, **CLASSES}
-        self.properties = nn.ModuleDict({k: TheirHead(768, 1024, n) for k, n in outs.items()})
-        self.told = nn.Linear(sum(outs.values()), 64)
-        self.symbol = TheirHead(512 + 256 + 64, 256, DIMENSIONS)
-
-    def forward(self, pictures: list[Tensor], site: Tensor) -> list[Tensor]:
-        """All outputs, of (3, h, w) pictures of different sizes and (B, SITE) columns."""
-        height, width = (max(p.shape[i] for p in pictures) for i in (1, 2))
-        padded = torch.zeros(len(pictures), 3, height, width)
-        mask = torch.zeros(len(pictures), 1, height, width)
-        for row, one in enumerate(pictures):
-            padded[row, :, : one.shape[1], : one.shape[2]] = one
-            mask[row, :, : one.shape[1], : one.shape[2]] = 1
-        features = self.picture(padded).last_hidden_state
-        seen = nn.functional.interpolate(mask, features.shape[2:], mode="nearest")
-        whole = self.project((features * seen).sum((2, 3)) / seen.sum((2, 3)))
-        place = self.site(site)
-        steps = torch.cat([whole, place], 1).unsqueeze(1).expand(-1, HORIZONS, -1)
-        out = [self.depths(steps).relu().cumsum(1).clamp(0, 1)]
-        rows = []
-        for one in pictures:
-            cuts = torch.linspace(0, one.shape[1], SEGMENTS + 1).int().tolist()
-            segments = []
-            for top, bottom in zip(cuts[:-1], cuts[1:], strict=True):
-                strip = one[None, :, top:bottom]
-                if strip.shape[2] < CROP or strip.shape[3] < CROP:
-                    size = [max(CROP, edge) for edge in strip.shape[2:]]
-                    strip = nn.functional.interpolate(strip, size, mode="bilinear")
-                ys = torch.randint(strip.shape[2] - CROP + 1, (self.crops,)).tolist()
-                xs = torch.randint(strip.shape[3] - CROP + 1, (self.crops,)).tolist()
-                crops = [
-                    strip[0, :, y : y + CROP, x : x + CROP] for y, x in zip(ys, xs, strict=True)
-                ]
-                segments.append(self.segment(torch.stack(crops)).pooler_output.flatten(1).mean(0))
-            rows.append(torch.stack(segments))
-        x = torch.cat([torch.stack(rows), place.unsqueeze(1).expand(-1, SEGMENTS, -1)], -1)
-        found = [head(x) for head in self.properties.values()]
-        told = torch.relu(self.told(torch.cat(found, -1)))
-        return [*out, *found, self.symbol(torch.cat([x, told], -1))]
+        """(B, 3, h, w) -> (B, 512, h / 32, w / 32)."""
+        return self.network(x).last_hidden_state
 
 
 def their_way(crops: int, photographs: int) -> tuple[nn.Module, Step, Step]:
     """The module, a step of training and one of use."""
-    net = TheirWay(crops)
+    net = TheirWay(ResNet18, Sizes(), SITE, {"stones": 1, **CLASSES}, DIMENSIONS, HORIZONS, crops)
     optimiser = torch.optim.AdamW(net.parameters(), lr=1e-4)
     heights = torch.linspace(*HEIGHTS, photographs).int().tolist()
     pictures = [torch.randn(3, height, height // 2) for height in heights]
     site = torch.randn(photographs, SITE)
+    bounds = (torch.arange(1, SEGMENTS + 1) / SEGMENTS).expand(photographs, -1)
+
+    def use() -> list[Tensor]:
+        depths = net.find_depths(pictures, site)
+        properties, symbol = net.name_segments(pictures, site, bounds)
+        return [depths, *properties.values(), symbol]
 
     def learn() -> None:
-        sum(out.square().mean() for out in net(pictures, site)).backward()
+        sum(out.square().mean() for out in use()).backward()
         optimiser.step()
         optimiser.zero_grad()
 
-    return net, learn, lambda: net(pictures, site)
+    return net, learn, use
 
 
 # This project's.

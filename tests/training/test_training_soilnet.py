@@ -31,9 +31,11 @@ CASES = {
         "deepspeed__zero_stage": 1,
     },
     "zero3": {"deepspeed__zero_stage": 3, "model__tasks": ["depths", "symbols"]},
+    "backbone": {"deepspeed__precision": "bf16"},  # with weights of a folder
 }
+LONG = tuple(CASES)[1:]
 EVERY_CASE = pytest.mark.parametrize(
-    "name", ["end2end", *(pytest.param(k, marks=pytest.mark.long) for k in ("crop", "zero3"))]
+    "name", ["end2end", *(pytest.param(k, marks=pytest.mark.long) for k in LONG)]
 )
 
 
@@ -44,8 +46,15 @@ def profiles(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def profile_recipes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    from transformers import ConvNextV2Backbone, ConvNextV2Config
+
     folder = tmp_path_factory.mktemp("recipes")
-    return {k: write_profile_recipe(folder / f"{k}.yaml", **v) for k, v in CASES.items()}
+    size = ConvNextV2Config(hidden_sizes=[8, 8], depths=[1, 1], num_stages=2)
+    ConvNextV2Backbone(size).save_pretrained(folder / "weights")
+    encoder = {"name": "transformers", "folder": str(folder / "weights")}
+    of_folder = CASES["backbone"] | {"model__encoder": encoder}
+    cases = CASES | {"backbone": of_folder}
+    return {k: write_profile_recipe(folder / f"{k}.yaml", **v) for k, v in cases.items()}
 
 
 def start(out: Path, data: Path, *recipes: Path) -> dict:
@@ -73,7 +82,7 @@ def two(
 def others(
     tmp_path_factory: pytest.TempPathFactory, profiles: Path, profile_recipes: dict[str, Path]
 ) -> dict:
-    wanted = [profile_recipes[name] for name in ("crop", "zero3")]
+    wanted = [profile_recipes[name] for name in LONG]
     return start(tmp_path_factory.mktemp("runs"), profiles, *wanted)
 
 
