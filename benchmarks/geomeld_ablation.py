@@ -8,6 +8,7 @@ with several seeds, of the weights as of the masks. Frozen features are probed a
 encoder, of three sensors, is asked about tiles whose sensors are changed.
 
     PYTHONPATH=. python benchmarks/geomeld_ablation.py OUT [--tiles 128] [--epochs 8] [--seeds 3]
+        [--only NAME ...]
 
 Tiles are made of the twin's landscapes without the detour over scene files: no clouds, no absent
 sensor, a land-cover map without errors. What is learnt here says nothing of real places.
@@ -101,6 +102,9 @@ def main() -> None:
     parser.add_argument("--tiles", type=int, default=128)
     parser.add_argument("--epochs", type=float, default=8)
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument(
+        "--only", nargs="*", choices=(*VARIANTS, MANY_SENSORS), default=(*VARIANTS, MANY_SENSORS)
+    )
     parser.add_argument("--train", type=Path, help="used by the script itself")
     arguments = parser.parse_args()
     if arguments.train:
@@ -111,12 +115,16 @@ def main() -> None:
     began = time.monotonic()
     true, factless = tile_sets(out, arguments.tiles)
     made = time.monotonic()
-    jobs = recipes(out, arguments.epochs, arguments.seeds, true, factless)
+    jobs = [
+        job
+        for job in recipes(out, arguments.epochs, arguments.seeds, true, factless)
+        if job["name"] in arguments.only
+    ]
     (out / "jobs.json").write_text(json.dumps(jobs))
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
-    command += ["--nproc-per-node", "1", __file__, str(out), "--train", str(out / "jobs.json")]
+    command += ["--nproc-per-node", "2", __file__, str(out), "--train", str(out / "jobs.json")]
     environment = process_environment(DS_ACCELERATOR="cpu")
-    environment.setdefault("OMP_NUM_THREADS", str(os.cpu_count()))
+    environment.setdefault("OMP_NUM_THREADS", str(max(os.cpu_count() // 2, 1)))
     with (out / "worker.log").open("wb") as log:
         subprocess.run(command, check=True, env=environment, stdout=log, stderr=log)
     trained = time.monotonic()
@@ -225,7 +233,7 @@ def recipes(out: Path, epochs: float, seeds: int, true: Path, factless: Path) ->
 
 
 def train_all(jobs: Path) -> None:
-    """Of the process that torchrun starts: train all in turn; what is finished is left alone."""
+    """Of the processes that torchrun starts: train all in turn; what is finished is left alone."""
     import torch.distributed as dist
 
     from training.train import start_process, train
@@ -322,7 +330,8 @@ def _encoder(job: dict) -> TileEncoder:
 
 def _asked_pairs(by_name: dict[str, np.ndarray]) -> list[tuple[str, str]]:
     floors = [("full", floor) for floor in (*protocol.FLOORS, "single pixels") if floor in by_name]
-    return [*PAIRS, *floors]
+    pairs = [pair for pair in PAIRS if by_name.keys() >= set(pair)]
+    return [*pairs, *(floors if "full" in by_name else [])]
 
 
 def _score(name: str) -> protocol.Score:
@@ -443,7 +452,8 @@ def readable(report: dict, arguments: argparse.Namespace) -> str:
         for name, row in recalls[way].items():
             lines.append(f"| {name} | {' | '.join(bracket(v) for v in row.values())} |")
         lines.append(f"| chance | {' | '.join(f'{c:.3f}' for c in recalls['chance'])} |")
-    lines += ["", *sensor_lines(report["sensors"])]
+    if report["sensors"]:
+        lines += ["", *sensor_lines(report["sensors"])]
     return "\n".join(lines) + "\n"
 
 

@@ -24,8 +24,9 @@ import yaml
 
 from adapters.settings import process_environment
 from training.bootstrap import MODEL
-from training.profile_evaluate import baselines_say, model_says, prepared
+from training.profile_evaluate import baselines_say, model_says, prepared, reached
 from training.profile_predict import ProfilePredictor
+from training.profile_report import goals
 from training.profile_tables import FOUND, TRUE, Said
 from training.profiles import load
 from training.recipe import RECIPES, load_recipe
@@ -92,10 +93,10 @@ def main() -> None:
     jobs = recipes(out, given.only, given.seeds, given.epochs)
     (out / "jobs.json").write_text(json.dumps(jobs))
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
-    command += ["--nproc-per-node", "1", __file__, str(data), str(out)]
+    command += ["--nproc-per-node", "2", __file__, str(data), str(out)]
     command += ["--train", str(out / "jobs.json")]
     environment = process_environment(DS_ACCELERATOR="cpu")
-    environment.setdefault("OMP_NUM_THREADS", str(os.cpu_count()))
+    environment.setdefault("OMP_NUM_THREADS", str(max(os.cpu_count() // 2, 1)))
     with (out / "worker.log").open("ab") as log:
         subprocess.run(command, check=True, env=environment, stdout=log, stderr=log)
     jobs = json.loads((out / "done.json").read_text())["jobs"]
@@ -132,7 +133,7 @@ def recipes(out: Path, variants: Sequence[str], seeds: int, epochs: float | None
 
 
 def train_all(jobs: Path) -> None:
-    """Of the process that torchrun starts: train all in turn; what is finished is left alone.
+    """Of the processes that torchrun starts: train all in turn; what is finished is left alone.
 
     Puts down beside each job where its run lies and how long it took when it was trained.
     """
@@ -145,6 +146,8 @@ def train_all(jobs: Path) -> None:
     for job in listed:
         began = time.monotonic()
         run = train(load_recipe(job["recipe"]), data, jobs.parent / "runs")
+        if dist.get_rank():
+            continue
         took = run / "seconds"
         if not took.is_file():
             took.write_text(f"{time.monotonic() - began:.1f}")
@@ -169,6 +172,7 @@ def measured(jobs: list[dict], data: Path) -> dict:
         "clusters": test.asked.bootstrap.clusters,
         "labels": len(dataset.schema.labels),
         "base": base,
+        "goals": [goal for goal in reached(tables) if goal["above"] in others],
         "tables": _chosen(tables),
         "seeds": {
             name: [_values(_chosen(test.asked.tables({MODEL: [one]}, finds=True))) for one in seeds]
@@ -230,6 +234,7 @@ def readable(report: dict, jobs: list[dict]) -> str:
                 cell += f"; {min(seeds):.3f} to {max(seeds):.3f}"
             cells.append(cell)
         lines.append(f"| {key} | {' | '.join(cells)} |")
+    lines += ["", f"What `{report['base']}` should be above:", "", *goals(report["goals"])]
     for pair in report["pairs"]:
         lines += ["", f"{pair['of']} minus {pair['and']}:", "", "| score | difference | |"]
         lines.append("|---|---|---|")

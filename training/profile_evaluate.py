@@ -108,12 +108,30 @@ def measure(predictor: ProfilePredictor, dataset: ProfileDataset) -> dict:
     report = {
         "protocol": _protocol(dataset, test) | {"tasks": predictor.model.config.tasks},
         "tables": tables,
-        "goals": _goals(tables),
+        "goals": reached(tables),
     }
     names = _profiles(dataset, test.rows["test"])
     if len(np.unique(names)) < len(names):
         report["several_photographs"] = test.asked.several(model, names)
     return report
+
+
+def reached(tables: dict[str, dict]) -> list[dict]:
+    """Each baseline against the model, in each headline score.
+
+    A goal is reached where the model is better and the two intervals are apart.
+    """
+    goals = []
+    for table, score in ((table, score) for table, names in GOALS.items() for score in names):
+        found = tables.get(table, {}).get(score)
+        if found is None:
+            continue
+        model = found["methods"][MODEL]
+        for name, difference in found["model_minus"].items():
+            if name not in TOLD:
+                outcome = _outcome(model, found["methods"][name], difference["verdict"])
+                goals.append({"score": f"{table}: {score}", "above": name, "outcome": outcome})
+    return goals
 
 
 @dataclass(frozen=True)
@@ -254,24 +272,6 @@ def _protocol(dataset: ProfileDataset, test: Prepared) -> dict:
         "interval": f"95 %, {RESAMPLES} resamples of clusters of profiles; none of fewer than "
         f"{LEAST_CLUSTERS} clusters",
     }
-
-
-def _goals(tables: dict[str, dict]) -> list[dict]:
-    """Each baseline against the model, in each headline score.
-
-    A goal is reached where the model is better and the two intervals are apart.
-    """
-    goals = []
-    for table, score in ((table, score) for table, names in GOALS.items() for score in names):
-        found = tables.get(table, {}).get(score)
-        if found is None:
-            continue
-        model = found["methods"][MODEL]
-        for name, difference in found["model_minus"].items():
-            if name not in TOLD:
-                outcome = _outcome(model, found["methods"][name], difference["verdict"])
-                goals.append({"score": f"{table}: {score}", "above": name, "outcome": outcome})
-    return goals
 
 
 def _outcome(model: dict, other: dict, said: str | None) -> str:
