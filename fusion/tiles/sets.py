@@ -12,6 +12,7 @@ Never here: how a tile is made (`build.py`), the bytes of a set (`store.py`).
 A tile whose scenes, files, vectors and code are those of the last version is taken over from it.
 """
 
+import contextlib
 import functools
 import hashlib
 import json
@@ -195,8 +196,11 @@ class _Work:
     def _make(self, place: Place, files: Files) -> Tile | None:
         same = self.before.get(place.id) == self.digests[place.id]
         if self.last and same and place.id in self.rows:
-            self.taken_over += 1
-            return self.last.read(self.rows[place.id])
+            # A tile that is broken there is built anew.
+            with contextlib.suppress(FusionError):
+                tile = self.last.read(self.rows[place.id])
+                self.taken_over += 1
+                return tile
         try:
             tile = build_tile(place, self.near(place), self._vectors(place), files=files)
         except FusionError as error:

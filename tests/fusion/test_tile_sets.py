@@ -121,6 +121,25 @@ def test_a_changed_scene_remakes_its_tile_and_no_other(
     assert current(own, "synthetic") == made.folder
 
 
+def test_a_tile_that_is_broken_in_the_last_version_is_built_anew(own: Settings) -> None:
+    folder = tiles(own, "synthetic").folder
+    captioned = of_set.captions(own, "synthetic")
+    index = pl.read_parquet(folder / "index.parquet")
+    shard = folder / "shards" / "00000.tar"
+    whole = shard.read_bytes()
+    data = bytearray(whole)
+    data[index["sentinel2.offset"][1] + 5_000] ^= 1
+    shard.write_bytes(data)
+    with pytest.raises(FusionError, match="shards are broken"):
+        TileSet(captioned).verify()
+    made = tiles(own, "synthetic")
+    assert (made.built, made.taken_over, made.folder) == (1, 2, folder)
+    assert shard.read_bytes() == whole
+    assert of_set.captions(own, "synthetic") == captioned
+    TileSet(captioned).verify()
+    assert not list(own.tiles.rglob(".broken"))
+
+
 def test_a_changed_value_of_the_matrix_remakes_its_tile(own: Settings) -> None:
     tiles(own, "synthetic")
     path = own.fused / "synthetic" / "made" / "matrix.parquet"
@@ -258,6 +277,12 @@ def test_faults_of_a_written_set_are_found(own: Settings) -> None:
     spoiled[index["described.offset"][0]] ^= 1
     shard.write_bytes(spoiled)
     assert list(wrong(folder)) == ["checksums"]
+    spoiled = whole.copy()
+    spoiled[index["sentinel2.offset"][1] + 5_000] ^= 1
+    shard.write_bytes(spoiled)
+    found = wrong(folder)
+    assert list(found) == ["presence", "checksums"]
+    assert found["presence"] == (f"{index['id'][1]}: a member of a shard is broken",)
     shard.write_bytes(whole)
 
     held = TileSet(folder)
