@@ -26,7 +26,8 @@ import numpy as np
 import polars as pl
 
 from adapters.atomic import write_text
-from adapters.errors import FusionError
+from adapters.errors import FusionError, SpecError
+from adapters.modalities import modality
 from adapters.scenes.catalogues import catalogues
 from adapters.scenes.catalogues import scenes as scenes_of
 from adapters.scenes.scene import Scene, products
@@ -203,7 +204,8 @@ class _Work:
                 return tile
         try:
             tile = build_tile(place, self.near(place), self._vectors(place), files=files)
-        except FusionError as error:
+            _require_storable(tile)
+        except (FusionError, SpecError) as error:
             self.refused[place.id] = str(error)
             with self.noted.open("a", encoding="utf-8") as file:
                 file.write(json.dumps([place.id, str(error)]) + "\n")
@@ -271,6 +273,16 @@ class _Work:
             "refused_by_reason": self._reasons(),
             "refused": dict(sorted(self.refused.items())),
         }
+
+
+def _require_storable(tile: Tile) -> None:
+    """Now, while one place can be refused: in the middle of a shard it would be the whole set.
+
+    Raises:
+        SpecError: A value does not fit the storage of its modality.
+    """
+    for name, values in tile.arrays.items():
+        modality(name).stored(values, tile.present[name])
 
 
 def _no_terms() -> dict[str, Any]:

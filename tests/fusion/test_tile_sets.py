@@ -174,6 +174,26 @@ def test_a_file_that_is_gone_refuses_its_place_alone(
     assert len(TileSet(made.folder)) == 2
 
 
+def test_a_value_that_storage_does_not_hold_refuses_its_place_alone(
+    own: Settings, world: tuple[Settings, pl.DataFrame]
+) -> None:
+    """Such as a nodata of a scene that its catalogue does not tell of."""
+    place = world[1]["place"][0]
+    path = next((own.scenes / "twin" / "sentinel-2-l2a").glob(f"S2_{place}_*/B04.tif"))
+    with rasterio.open(path) as file:
+        pixels, profile = file.read(), file.profile
+    pixels[:, 64, 64] = 65_535
+    profile |= {"driver": "GTiff"}
+    with rasterio.open(path, "w", **profile) as file:
+        file.write(pixels)
+    edit(path.parent / f"{path.parent.name}.json", **{"s2:processing_baseline": "02.14"})
+    made = tiles(own, "synthetic")
+    ((refused, why),) = report(own, "synthetic")["refused"].items()
+    assert refused == f"lucas:{place}:0-20"
+    assert "cannot be stored" in why
+    assert len(TileSet(made.folder)) == 2
+
+
 def test_without_any_tile_the_last_version_stays(own: Settings) -> None:
     last = current(own, "synthetic")
     for path in (own.scenes / "twin" / "sentinel-2-l2a").glob("*/*.json"):
