@@ -13,6 +13,7 @@ import pytest
 
 from adapters.errors import FusionError
 from adapters.modalities import modality
+from fusion.captions.verifier import verify
 from fusion.tiles.grid import transformer
 from fusion.tiles.published import GeoMeldTerms, geomeld, geomeld_captions, mmearth
 from fusion.tiles.store import TileSet, write
@@ -140,6 +141,25 @@ def test_what_the_publisher_does_not_say_is_taken_from_the_reader(shards: list[P
         dataclasses.replace(TERMS, sentinel2_bands=BANDS[:9])
     with pytest.raises(FusionError, match="GeoMeld has not"):
         dataclasses.replace(TERMS, nodata={"era5": (0,)})
+
+
+@pytest.mark.parametrize(
+    ("told", "tags"),
+    [
+        ({"natural": "wood", "building": "yes"}, {"natural": ["wood"], "building": ["yes"]}),
+        ({"natural": ["wood", "water"], "landuse": None}, {"natural": ["wood", "water"]}),
+        ({"500 m": {"natural": "wood"}, "lanes": 2}, {}),
+        (None, {}),
+    ],
+)
+def test_tags_of_the_map_are_what_captions_are_checked_by(
+    told: object, tags: dict, tmp_path: Path
+) -> None:
+    path = shard(tmp_path / "geomeld-00000.tar", [(about(0, osm_tags=told), row(0))])
+    (tile,) = geomeld([path], TERMS)
+    assert tile.extra["map_tags"] == tags
+    (read,) = verify("OpenStreetMap marks wood.", tile).sentences
+    assert read.status == ("supported" if "natural" in tags else "unsupported")
 
 
 def test_powers_of_backscatter_become_db(tmp_path: Path) -> None:
