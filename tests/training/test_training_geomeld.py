@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -19,7 +20,7 @@ from training import checkpoints
 from training.launch import JobSpec, command, environment
 from training.masks import visible_patches
 from training.monitors import below, spread
-from training.parts import MODELS
+from training.parts import AFTER_STEP, MODELS
 from training.recipe import Limits, load_recipe
 from training.runs import run_folder
 
@@ -114,6 +115,16 @@ def test_the_exported_teacher_is_one_that_followed(
     assert not torch.equal(teacher, start_)
     between = (teacher - start_).norm() / (student - start_).norm()
     assert 0.05 < between < 0.95
+
+
+@pytest.mark.parametrize(("done", "momentum"), [(0.0, 0.9), (0.25, 0.925), (1.0, 1.0)])
+def test_the_teacher_follows_the_slower_the_more_is_done(
+    tile_recipes: dict[str, Path], done: float, momentum: float
+) -> None:
+    recipe, asked = load_recipe(tile_recipes["zero2"]), []
+    assert recipe.model.teacher_momentum == 0.9
+    AFTER_STEP["geomeld_fm"](SimpleNamespace(follow=asked.append), recipe.model, done)
+    assert asked == [pytest.approx(momentum)]
 
 
 def test_what_a_run_reports(two: dict) -> None:
