@@ -15,8 +15,9 @@ from adapters.errors import TrainingError
 from adapters.modalities import modality
 from fusion.tiles.store import TileSet
 from training import geomeld_evaluate, probes, retrieval, sensors
-from training.bootstrap import LEAST_CLUSTERS, Bootstrap, ratio
+from training.bootstrap import LEAST_CLUSTERS, Bootstrap, ratio, verdict
 from training.floors import BandStatistics, Pixels, RandomKernels
+from training.tile_features import TileEncoder
 from training.tile_schema import TileModality, TileSchema
 
 S2 = modality("sentinel2").names
@@ -72,6 +73,8 @@ def test_an_interval_needs_clusters_with_entries_and_holds_the_value() -> None:
     assert few["low"] is None
     assert few["clusters"] == LEAST_CLUSTERS - 1
     assert few["value"] == pytest.approx(0.5)
+    unknown = {"value": 0.5, "low": np.nan, "high": np.nan}
+    assert verdict(unknown, better_low=False) is None
 
 
 def test_recall_by_hand_and_ties_are_shared() -> None:
@@ -370,6 +373,33 @@ def test_a_run_is_measured_beside_floors(
         "missed",
         "not measured",
     }
+
+
+def test_blocks_are_resampled_and_not_tiles(
+    run: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Tiles of one block know each other: of two blocks there is no interval."""
+    some_vectors = np.random.default_rng(0).normal(size=(16, 384)).astype(np.float32)
+    monkeypatch.setattr(geomeld_evaluate, "caption_embeddings", lambda *_: some_vectors)
+    tiles = TileSet(data)
+    tiles.index = tiles.index.with_columns(
+        split=pl.Series(["train"] * 10 + ["test"] * 6),
+        block=pl.Series([f"of training {i}" for i in range(10)] + ["one", "other"] * 3),
+    )
+    assert LEAST_CLUSTERS <= 6
+    report = geomeld_evaluate.measure(
+        TileEncoder(run), tiles, tmp_path, lambda inputs: sensors.few_changes(inputs)[:1]
+    )
+    tiles.close()
+    scores = [
+        report["tiles"]["dominant land cover"]["logistic"]["accuracy"]["methods"]["model"],
+        report["segmentation"]["mean IoU"]["methods"]["model"],
+        report["retrieval"]["tile to caption"]["R@1"]["model"],
+        report["sensors"][1]["pixels"]["kept"],
+    ]
+    assert [score["clusters"] for score in scores] == [2] * len(scores)
+    assert all(score["low"] is None for score in scores)
+    assert {goal["outcome"] for goal in report["goals"]} == {"not measured: no interval"}
 
 
 def test_other_tiles_than_those_of_the_training_are_refused(
