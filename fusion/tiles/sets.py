@@ -28,7 +28,7 @@ import polars as pl
 from adapters.atomic import write_text
 from adapters.errors import FusionError, SpecError
 from adapters.modalities import modality
-from adapters.scenes.catalogues import catalogues
+from adapters.scenes.catalogues import catalogues, evaluation
 from adapters.scenes.catalogues import scenes as scenes_of
 from adapters.scenes.scene import Scene, products
 from adapters.settings import Settings
@@ -79,7 +79,7 @@ def tiles(settings: Settings, group: str) -> Made | None:
         None where the group has no catalogue of scenes.
 
     Raises:
-        ArchiveError: A catalogue is broken.
+        ArchiveError: A catalogue, or the list of places for evaluation, is broken.
         FusionError: No place has a tile; the message says why.
     """
     if not catalogues(settings, group):
@@ -97,7 +97,13 @@ def tiles(settings: Settings, group: str) -> Made | None:
         raise work.nothing()
     try:
         with Files() as files:
-            folder = write(work.makers(files), base, inputs=work.inputs, about=work.about())
+            folder = write(
+                work.makers(files),
+                base,
+                evaluation=evaluation(settings),
+                inputs=work.inputs,
+                about=work.about(),
+            )
     except FusionError as error:
         if len(work.refused) == len(places):
             raise work.nothing() from error

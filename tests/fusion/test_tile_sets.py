@@ -12,7 +12,7 @@ import rasterio
 from small_scenes import item_file, write_matrix, write_scenes
 
 from adapters.errors import ArchiveError, FusionError
-from adapters.scenes.catalogues import catalogues, origin, version
+from adapters.scenes.catalogues import catalogues, evaluation, origin, version
 from adapters.scenes.scene import Layer, Scene
 from adapters.settings import Settings
 from fusion.captions import of_set
@@ -192,6 +192,46 @@ def test_a_value_that_storage_does_not_hold_refuses_its_place_alone(
     assert refused == f"lucas:{place}:0-20"
     assert "cannot be stored" in why
     assert len(TileSet(made.folder)) == 2
+
+
+def test_tiles_near_places_of_evaluation_are_set_aside(own: Settings) -> None:
+    """10 km are some 0.09 degrees of latitude."""
+    first, before = tiles(own, "synthetic"), version(own, "synthetic")
+    index = TileSet(first.folder).index
+    row = index.row(by_predicate=pl.col("split") == "test", named=True)
+    listed = own.scenes / "evaluation.csv"
+    listed.write_text(f"name,longitude,latitude\na,{row['longitude']},{row['latitude'] + 0.085}\n")
+    assert version(own, "synthetic") != before
+    made = TileSet(tiles(own, "synthetic").folder)
+    assert made.described["splits"]["evaluation_places"] == 1
+    split = dict(made.index.select("id", "split").iter_rows())
+    assert split[row["id"]] == "guard"
+    assert "train" in split.values()
+    listed.write_text(f"longitude,latitude\n{row['longitude']},{row['latitude'] + 0.095}\n")
+    made = TileSet(tiles(own, "synthetic").folder)
+    assert made.index["split"].to_list() == index["split"].to_list()
+    listed.unlink()
+    assert version(own, "synthetic") == before
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("x,y\n1,2\n", "no list of places"),
+        ("longitude,latitude\neast,2\n", "no list of places"),
+        ("longitude,latitude\n50\n", "no list of places"),
+        ("longitude,latitude\n50,100\n", "not on the Earth"),
+        ("longitude,latitude\nnan,10\n", "not on the Earth"),
+    ],
+)
+def test_a_list_of_evaluation_that_cannot_be_read_is_refused(
+    text: str, problem: str, tmp_path: Path
+) -> None:
+    settings = Settings(data_root=tmp_path)
+    settings.scenes.mkdir()
+    (settings.scenes / "evaluation.csv").write_text(text)
+    with pytest.raises(ArchiveError, match=problem):
+        evaluation(settings)
 
 
 def test_without_any_tile_the_last_version_stays(own: Settings) -> None:
