@@ -148,6 +148,32 @@ def test_features_that_say_the_block_help_where_blocks_are_shared_and_not_where_
     assert np.mean(new) < 0.7
 
 
+def test_what_is_said_of_a_row_does_not_depend_on_who_else_is_asked() -> None:
+    """Scales, directions and penalties are of the training rows alone."""
+    draw = np.random.default_rng(3)
+    x, labels = draw.normal(size=(len(BLOCKS), 12)), draw.choice(["a", "b", "c"], len(BLOCKS))
+    captions = draw.normal(size=(len(BLOCKS), 6))
+    asked = np.concatenate([x[:9], 2 + 3 * draw.normal(size=(40, 12))])
+    tokens = x.reshape(-1, 2, 2, 12)[:40]
+    cover = draw.integers(0, 2, (40, 8, 8))
+    segment = probes.Segmenter(tokens, cover, np.arange(40))
+    among = asked[:48].reshape(-1, 2, 2, 12)
+    answers = [
+        (probes.neighbours(x, labels), asked),
+        (probes.logistic(x, labels, BLOCKS), asked),
+        (lambda rows: retrieval.linear_map(x, captions, BLOCKS, rows), asked),
+        (segment, among),
+    ]
+    for answer, rows in answers:
+        together = answer(rows)
+        for place in range(2 if answer is segment else 9):
+            alone = answer(rows[place : place + 1])
+            if alone.dtype.kind == "f":
+                np.testing.assert_allclose(alone[0], together[place], atol=1e-9)
+            else:
+                np.testing.assert_array_equal(alone[0], together[place])
+
+
 def test_folds_hold_whole_blocks() -> None:
     fold = probes.folds(BLOCKS)
     assert {len(np.unique(fold[block == BLOCKS])) for block in range(20)} == {1}
