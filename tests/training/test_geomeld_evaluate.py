@@ -471,3 +471,14 @@ def test_a_texture_class_is_of_the_fractions_of_one_method() -> None:
     side = geomeld_evaluate.Side(np.arange(12), np.array(["a"] * 12), None, {"soil": soil})
     labels, truth = geomeld_evaluate.targets(side, side)["texture class"]
     assert labels.tolist() == ["sand"] * 6 + ["clay"] * 6 == truth.tolist()
+
+
+def test_medians_are_those_of_the_training_tiles() -> None:
+    def side(ph: np.ndarray) -> geomeld_evaluate.Side:
+        blocks = np.array(["a"] * len(ph))
+        return geomeld_evaluate.Side(np.arange(len(ph)), blocks, None, {"soil": {"ph_h2o": ph}})
+
+    train, held = side(np.arange(20.0)), side(np.array([5.0, 12.0, 90.0, np.nan]))
+    labels, truth = geomeld_evaluate.targets(train, held)["soil: ph_h2o above the median"]
+    assert labels.tolist() == ["no"] * 10 + ["yes"] * 10
+    assert truth.tolist() == ["no", "yes", "yes", ""]

@@ -221,6 +221,9 @@ def test_spread_by_hand() -> None:
     assert even["deviation"] == pytest.approx(np.sqrt(3 / 4))
     opposite = spread(torch.cat([torch.eye(4), -torch.eye(4)]))
     assert opposite["deviation"] == pytest.approx(1.0)
+    # Their size says nothing: a network may shrink all features, or blow them up.
+    drawn = torch.randn(20, 6, generator=torch.Generator().manual_seed(0))
+    assert spread(1e3 * drawn) == pytest.approx(spread(drawn))
     limits = Limits(least_deviation=0.1, least_rank=2.0, from_epoch=0, action="warn")
     values = {"features_deviation": 0.05, "features_effective_rank": 3.0, "loss": 0.0}
     assert below(values, limits) == ["features_deviation is 0.05, less than 0.1"]
