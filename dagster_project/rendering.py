@@ -5,6 +5,7 @@ Never here: computing what is shown.
 """
 
 import base64
+import re
 import resource
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -43,7 +44,12 @@ def _cell(value: object) -> str:
     if value is None:
         return ""
     text = f"{value:.6g}" if isinstance(value, float) else str(value)
-    return text.replace("|", "\\|").replace("\n", " ")
+    return plain(text)
+
+
+def plain(text: str) -> str:
+    """Text that markdown shows as it is: names and tags of maps may hold pictures and links."""
+    return re.sub(r"([\\\[\]<>`|])", r"\\\1", text).replace("\n", " ")
 
 
 def peak_memory_mb() -> float:
@@ -153,10 +159,10 @@ def _card(tile: "Tile", record: Mapping[str, Any] | None) -> str:
             f"{_swatch(int(code), spec)} {spec.codes[int(code)]} {count / present.sum():.1%}"
             for code, count in sorted(zip(found, counts, strict=True), key=lambda pair: -pair[1])
         )
-    lines = [f"**{tile.id}**, {tile.date}, {tile.origin}", " ".join(pictures_), legend]
+    lines = [f"**{plain(tile.id)}**, {tile.date}, {tile.origin}", " ".join(pictures_), legend]
     if record is not None:
         caption = record["caption"] or f"no caption: {record['refused']}"
-        lines += [f"> {caption}", _evidence(record)]
+        lines += [f"> {plain(caption)}", _evidence(record)]
     return "\n\n".join(line for line in lines if line)
 
 

@@ -134,9 +134,9 @@ def ratio(sums: np.ndarray) -> np.ndarray:
 def verdict(difference: dict, better_low: bool) -> str | None:
     """What the interval of a difference, the model's score minus another, lets be said.
 
-    None without an interval.
+    None without an interval, or with one of a score that no resample defines.
     """
-    if difference["low"] is None:
+    if difference["low"] is None or not np.isfinite([difference["low"], difference["high"]]).all():
         return None
     if difference["low"] * difference["high"] <= 0:
         return "not distinguishable"

@@ -4,14 +4,20 @@
                                     addresses of which windows are read
     <scenes>/<name>/.origin.json    {"origin": "synthetic" or "open"}, by whoever made it other than
                                     a user
+    <scenes>/evaluation.csv         places that models will be evaluated on, which training tiles
+                                    keep their distance from: `longitude`, `latitude` in degrees
 
-Belongs here: which catalogues stand in an origin group, and noticing that one changed.
+Belongs here: which catalogues stand in an origin group, noticing that one changed, and which places
+are kept for evaluation.
 Never here: what a catalogue lists (`find.py`).
 """
 
+import csv
 import hashlib
 import json
 from pathlib import Path
+
+import numpy as np
 
 from adapters.errors import ArchiveError
 from adapters.scenes.find import find
@@ -20,6 +26,7 @@ from adapters.settings import Settings
 
 CATALOGUE = "catalog.json"
 ORIGIN_FILE = ".origin.json"
+EVALUATION = "evaluation.csv"
 
 
 def catalogues(settings: Settings, group: str) -> list[Path]:
@@ -77,8 +84,39 @@ def scenes(settings: Settings, group: str) -> list[Scene]:
     return [scene for folder in folders for scene in find(str(folder / CATALOGUE), origin(folder))]
 
 
+def evaluation(settings: Settings) -> np.ndarray | None:
+    """Places that models will be evaluated on: (m, 2) longitude and latitude; None without a list.
+
+    Raises:
+        ArchiveError: The list has other columns, or places that are not on the Earth.
+    """
+    path = settings.scenes / EVALUATION
+    if not path.is_file():
+        return None
+    remedy = "name the columns longitude and latitude, and give degrees, a place a line"
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            rows = [(float(r["longitude"]), float(r["latitude"])) for r in csv.DictReader(file)]
+    except (ValueError, KeyError, TypeError) as error:
+        raise ArchiveError(
+            "it is no list of places", file=str(path), samples=[str(error)], remedy=remedy
+        ) from error
+    places = np.array(rows, float).reshape(-1, 2)
+    there = (np.abs(places) <= (180.0, 90.0)).all(axis=1)
+    if not there.all():
+        raise ArchiveError(
+            "places that are not on the Earth",
+            file=str(path),
+            samples=places[~there].tolist(),
+            remedy=remedy,
+        )
+    return places
+
+
 def version(settings: Settings, group: str) -> str | None:
     """Digest of names, sizes and modification times of all files of a group's catalogues.
+
+    The list of places that models will be evaluated on belongs to each group's.
 
     Returns:
         None where the group has no catalogue. No server is asked.
@@ -87,7 +125,8 @@ def version(settings: Settings, group: str) -> str | None:
     if not folders:
         return None
     digest = hashlib.sha256()
-    for path in sorted(path for folder in folders for path in folder.rglob("*")):
+    files = sorted(path for folder in folders for path in folder.rglob("*"))
+    for path in [*files, settings.scenes / EVALUATION]:
         if path.is_file():
             stat = path.stat()
             place = path.relative_to(settings.scenes).as_posix()

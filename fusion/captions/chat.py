@@ -7,6 +7,7 @@ sentence by sentence like any other caption.
 
 import hashlib
 import json
+import re
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from pathlib import Path
@@ -112,6 +113,19 @@ class ChatWriter:
     connect_s: float = 10.0
     read_s: float = 120.0
     answers: Path | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse a key that cannot stand in a header, before the sending names it in full.
+
+        Raises:
+            SettingsError: See there; the key is not shown.
+        """
+        if self.key and not re.fullmatch(r"[!-~]+", self.key):
+            raise SettingsError(
+                "the key for captions holds a space, a line break or a letter beyond ASCII",
+                where="caption_key",
+                remedy="set SOILMELD_CAPTION_KEY to the key alone, as the server gave it",
+            )
 
     @property
     def name(self) -> str:
@@ -244,7 +258,7 @@ def writer_of(settings: Settings) -> Writer:
     """The writer that the settings name: a chat model, or the offline one without `caption_url`.
 
     Raises:
-        SettingsError: An address without a model.
+        SettingsError: An address without a model, or a key that is none.
     """
     if not settings.caption_url:
         return write_offline
@@ -258,7 +272,8 @@ def writer_of(settings: Settings) -> Writer:
     return ChatWriter(
         settings.caption_url,
         settings.caption_model,
-        settings.caption_key.get_secret_value(),
+        # Files and stores of secrets often end in a line break.
+        settings.caption_key.get_secret_value().strip(),
         at_once=settings.caption_at_once,
         answers=settings.answers,
     )

@@ -499,5 +499,6 @@ def _tags(tile: Tile) -> tuple[str, ...]:
     return tuple(
         f"{key}={value}"
         for key, values in tags.items()
-        for value in ([values] if isinstance(values, str) else values)
+        for value in (values if isinstance(values, list | tuple) else [values])
+        if value is not None
     )

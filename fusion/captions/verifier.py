@@ -104,7 +104,8 @@ def map_tags(tile: Tile) -> tuple[str, ...]:
     return tuple(
         f"{key}={value}"
         for key, values in tags.items()
-        for value in ([values] if isinstance(values, str) else values)
+        for value in (values if isinstance(values, list | tuple) else [values])
+        if value is not None
     )
 
 

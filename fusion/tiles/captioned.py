@@ -20,6 +20,7 @@ import pyarrow.parquet as pq
 from filelock import FileLock
 
 from adapters.errors import FusionError
+from fusion.tiles.store import put_in_place
 
 RECORDS = "captions.parquet"
 
@@ -77,11 +78,14 @@ def with_captions(
         content = json.dumps(described, indent=1, ensure_ascii=False) + "\n"
         (staging / "set.json").write_text(content, encoding="utf-8")
         version = base / hashlib.sha256(content.encode()).hexdigest()[:16]
-        if version.exists():
-            shutil.rmtree(staging)
-        else:
-            staging.rename(version)
+        put_in_place(staging, version, _is_of(version, folder))
     return version
+
+
+def _is_of(version: Path, folder: Path) -> bool:
+    """Does a version that is there hold the very files of the set without captions?"""
+    kept = [(version / "shards" / path.name, path) for path in (folder / "shards").iterdir()]
+    return all(mine.is_file() and mine.samefile(path) for mine, path in kept)
 
 
 def _checksum(path: Path) -> dict[str, Any]:

@@ -30,7 +30,11 @@ def examine(tiles: TileSet) -> list[Finding]:
     wrong: dict[str, list[str]] = {"presence": [], "classes": [], "splits": [], "checksums": []}
     codes: Counter[str] = Counter()
     for row, name in enumerate(tiles.index["id"]):
-        stored = tiles.stored(row)
+        try:
+            stored = tiles.stored(row)
+        except FusionError as error:
+            wrong["presence"].append(f"{name}: {error.problem}")
+            continue
         for id_, (values, present) in stored.items():
             told = _faults(tiles, row, id_, values, present)
             wrong["presence"] += [f"{name}, {id_}: {fault}" for fault in told]

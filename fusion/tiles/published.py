@@ -311,8 +311,22 @@ def _geomeld_tile(file, terms: GeoMeldTerms, where: str) -> Tile:  # noqa: ANN00
         licences=("Apache-2.0",),
         arrays=arrays,
         present=present,
-        extra={"published": "GeoMeld", "placed": "around the given place", "metadata": told},
+        extra={
+            "published": "GeoMeld",
+            "placed": "around the given place",
+            "metadata": told,
+            "map_tags": _map_tags(told.get("osm_tags")),
+        },
     )
+
+
+def _map_tags(osm_tags: object) -> dict[str, list[str]]:
+    """Tags of OpenStreetMap: a text each on the download page, lists and null in its examples."""
+    if not isinstance(osm_tags, dict):
+        return {}
+    listed = {k: v if isinstance(v, list) else [v] for k, v in osm_tags.items()}
+    kept = {k: [value for value in v if isinstance(value, str)] for k, v in listed.items()}
+    return {k: v for k, v in kept.items() if v}
 
 
 def _read(

@@ -12,6 +12,7 @@ Never here: how a tile is made (`build.py`), the bytes of a set (`store.py`).
 A tile whose scenes, files, vectors and code are those of the last version is taken over from it.
 """
 
+import contextlib
 import functools
 import hashlib
 import json
@@ -25,8 +26,9 @@ import numpy as np
 import polars as pl
 
 from adapters.atomic import write_text
-from adapters.errors import FusionError
-from adapters.scenes.catalogues import catalogues
+from adapters.errors import FusionError, SpecError
+from adapters.modalities import modality
+from adapters.scenes.catalogues import catalogues, evaluation
 from adapters.scenes.catalogues import scenes as scenes_of
 from adapters.scenes.scene import Scene, products
 from adapters.settings import Settings
@@ -77,7 +79,7 @@ def tiles(settings: Settings, group: str) -> Made | None:
         None where the group has no catalogue of scenes.
 
     Raises:
-        ArchiveError: A catalogue is broken.
+        ArchiveError: A catalogue, or the list of places for evaluation, is broken.
         FusionError: No place has a tile; the message says why.
     """
     if not catalogues(settings, group):
@@ -95,7 +97,13 @@ def tiles(settings: Settings, group: str) -> Made | None:
         raise work.nothing()
     try:
         with Files() as files:
-            folder = write(work.makers(files), base, inputs=work.inputs, about=work.about())
+            folder = write(
+                work.makers(files),
+                base,
+                evaluation=evaluation(settings),
+                inputs=work.inputs,
+                about=work.about(),
+            )
     except FusionError as error:
         if len(work.refused) == len(places):
             raise work.nothing() from error
@@ -195,11 +203,15 @@ class _Work:
     def _make(self, place: Place, files: Files) -> Tile | None:
         same = self.before.get(place.id) == self.digests[place.id]
         if self.last and same and place.id in self.rows:
-            self.taken_over += 1
-            return self.last.read(self.rows[place.id])
+            # A tile that is broken there is built anew.
+            with contextlib.suppress(FusionError):
+                tile = self.last.read(self.rows[place.id])
+                self.taken_over += 1
+                return tile
         try:
             tile = build_tile(place, self.near(place), self._vectors(place), files=files)
-        except FusionError as error:
+            _require_storable(tile)
+        except (FusionError, SpecError) as error:
             self.refused[place.id] = str(error)
             with self.noted.open("a", encoding="utf-8") as file:
                 file.write(json.dumps([place.id, str(error)]) + "\n")
@@ -267,6 +279,16 @@ class _Work:
             "refused_by_reason": self._reasons(),
             "refused": dict(sorted(self.refused.items())),
         }
+
+
+def _require_storable(tile: Tile) -> None:
+    """Now, while one place can be refused: in the middle of a shard it would be the whole set.
+
+    Raises:
+        SpecError: A value does not fit the storage of its modality.
+    """
+    for name, values in tile.arrays.items():
+        modality(name).stored(values, tile.present[name])
 
 
 def _no_terms() -> dict[str, Any]:

@@ -11,6 +11,10 @@ which byte each member begins, so that any modality of any tile is one range of 
 Numbers of more than one byte are stored as planes, `<row>.<modality>.planes.npy.zst`: an array of
 uint8 with one axis more, first the lowest byte of all numbers, then the next. The upper bytes of
 neighbours are alike and the lower ones are noise; apart, they take less space and less time.
+
+Behind the zstd frame of a member stands a skippable one (RFC 8878, section 3.1.2), which other
+programs pass over, with the CRC-32 of the frame: zstd without it decodes most broken bytes into
+other pixels, and says nothing.
 """
 
 import io
@@ -18,6 +22,7 @@ import math
 import os
 import tarfile
 import threading
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +34,9 @@ from adapters.errors import FusionError
 LEVEL = 3  # zstd's default; higher levels are slower to write and no faster to read
 _BLOCK = 512  # of a tar file
 _BYTE = np.dtype(np.uint8)
+_SEAL = bytes.fromhex("502a4d18 04000000")
+"""Begins the skippable frame: its magic number, and the length of what it holds."""
+_SEAL_BYTES = len(_SEAL) + 4
 _RETRIES = urllib3.Retry(4, backoff_factor=0.2, status_forcelist=(429, 500, 502, 503, 504))
 
 
@@ -38,14 +46,15 @@ def ending(dtype: np.dtype) -> str:
 
 
 def frame(array: np.ndarray) -> bytes:
-    """An array as a zstd frame of a .npy file."""
+    """An array as a zstd frame of a .npy file, sealed by its CRC-32."""
     if array.dtype.itemsize > 1:
         whole = np.ascontiguousarray(array).view(f"u{array.dtype.itemsize}")
         shifts = range(0, 8 * array.dtype.itemsize, 8)
         array = np.stack([(whole >> whole.dtype.type(s)).astype(np.uint8) for s in shifts])
     file = io.BytesIO()
     np.lib.format.write_array(file, np.ascontiguousarray(array), version=(1, 0))
-    return pa.Codec("zstd", LEVEL).compress(file.getvalue(), asbytes=True)
+    content = pa.Codec("zstd", LEVEL).compress(file.getvalue(), asbytes=True)
+    return content + _SEAL + zlib.crc32(content).to_bytes(4, "little")
 
 
 def unframe(data: memoryview, dtype: np.dtype, shape: tuple[int, ...], where: str) -> np.ndarray:
@@ -70,14 +79,13 @@ def _bytes_of_frame(
     """The array of a frame as it is there; read-only."""
     header = _header(dtype, shape)
     size = len(header) + math.prod(shape) * dtype.itemsize
+    content, seal = data[:-_SEAL_BYTES], bytes(data[-_SEAL_BYTES:])
+    if seal != _SEAL + zlib.crc32(content).to_bytes(4, "little"):
+        raise broken_member(where)
     try:
-        raw = memoryview(pa.Codec("zstd").decompress(data, size)).cast("B")
+        raw = memoryview(pa.Codec("zstd").decompress(content, size)).cast("B")
     except (OSError, pa.ArrowException) as error:
-        raise FusionError(
-            "a member of a shard is broken",
-            file=where,
-            remedy="verify the set, and write it again or copy it again",
-        ) from error
+        raise broken_member(where) from error
     if raw[: len(header)] != header:
         raise FusionError(
             f"a member of a shard is no {dtype} array of {shape}",
@@ -86,6 +94,15 @@ def _bytes_of_frame(
             remedy="write the set again",
         )
     return np.frombuffer(raw, dtype, offset=len(header)).reshape(shape)
+
+
+def broken_member(where: str) -> FusionError:
+    """The error of a member that is not what was written."""
+    return FusionError(
+        "a member of a shard is broken",
+        file=where,
+        remedy="verify the set, and write it again or copy it again",
+    )
 
 
 _headers: dict[tuple[np.dtype, tuple[int, ...]], bytes] = {}

@@ -18,6 +18,7 @@ import itertools
 import json
 import math
 import shutil
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -31,13 +32,13 @@ from filelock import FileLock
 from adapters.errors import FusionError
 from adapters.modalities import ModalitySpec, modalities, modality
 from fusion.tiles.grid import transformer
-from fusion.tiles.shards import ShardWriter, ending, frame, open_place, unframe
+from fusion.tiles.shards import ShardWriter, broken_member, ending, frame, open_place, unframe
 from fusion.tiles.splits import GUARD_M, RESOLUTION, tile_splits
 from fusion.tiles.statistics import Tally, TileStatistics
 from fusion.tiles.tile import Tile
 
 SHARD_TILES = 256
-FORMAT = 2
+FORMAT = 3
 _GAP = 32_768
 """Members that lie this close to each other are read at once: a request costs more than the gap."""
 _ORDER = sorted(modalities(), key=lambda spec: spec.id == "rgb")
@@ -60,8 +61,10 @@ _BASE = pa.schema(
         ("checksum", pa.string()),
         ("described.offset", pa.int64()),
         ("described.bytes", pa.int64()),
+        ("described.crc", pa.int64()),
     ]
 )
+_DESCRIBED = ("described.offset", "described.bytes", "described.crc")
 _SPANS = ("offset", "bytes", "mask_offset", "mask_bytes")
 _PLACE = ("id", "longitude", "latitude", "crs", "west", "north", "origin")
 _SUMMARIES = ("mean", "std", "minimum", "maximum")
@@ -99,7 +102,8 @@ def write(
     """Write tiles as a new version of a set.
 
     The same tiles, captions and evaluation places give the same bytes and the same version, however
-    often writing was interrupted; a version that is there already is left as it is.
+    often writing was interrupted; a version that is there already is left as it is, unless its
+    files are broken.
 
     Args:
         tiles: The tiles; or id -> what makes the tile, None where there is none, and then tiles of
@@ -158,11 +162,39 @@ def write(
         content = (json.dumps(described, indent=1, ensure_ascii=False) + "\n").encode()
         (staging / "set.json").write_bytes(content)
         version = folder / hashlib.sha256(content).hexdigest()[:16]
-        if version.exists():
-            shutil.rmtree(staging)
-        else:
-            staging.rename(version)
+        put_in_place(staging, version, _is_whole(version, described))
     return version
+
+
+def put_in_place(staging: Path, version: Path, whole: bool) -> None:
+    """Make what was written the version, unless a whole one of the same content is there.
+
+    Args:
+        staging: What was written; it is gone afterwards.
+        version: Named by its content.
+        whole: Is what is there already, if anything, as it was written?
+    """
+    if version.exists() and whole:
+        shutil.rmtree(staging)
+        return
+    broken = version.with_name(".broken")
+    if broken.exists():
+        shutil.rmtree(broken)
+    if version.exists():
+        version.rename(broken)
+    staging.rename(version)
+    if broken.exists():
+        shutil.rmtree(broken)
+
+
+def _is_whole(version: Path, described: Mapping[str, Any]) -> bool:
+    """Are the files of a version that is there those that `set.json` tells of?"""
+    wanted = {"index.parquet": described["index"]}
+    wanted |= {f"shards/{name}": checksum for name, checksum in described["shards"].items()}
+    return all(
+        (version / name).is_file() and _checksum(version / name) == checksum
+        for name, checksum in wanted.items()
+    )
 
 
 def _prepare(staging: Path, plan: dict[str, Any] | None) -> None:
@@ -259,6 +291,7 @@ def _write_tile(tile: Tile, out: ShardWriter, key: str) -> dict[str, Any]:
             remedy="put text, finite numbers, lists and mappings into Tile.extra",
         ) from error
     row["described.offset"], row["described.bytes"] = out.add(f"{key}.json", data)
+    row["described.crc"] = zlib.crc32(data)
     for name in names:
         spec = modality(name)
         values, present = spec.stored(tile.arrays[name], tile.present[name]), tile.present[name]
@@ -395,7 +428,7 @@ class _Rows:
     def __init__(self, place, frame: pl.DataFrame, held: Sequence[ModalitySpec]) -> None:  # noqa: ANN001
         self.place, self.count = place, frame.height
         self._shards, self._shard = _numbered(frame["shard"])
-        self._described = frame.select("described.offset", "described.bytes").to_numpy()
+        self._described = frame.select(_DESCRIBED).to_numpy()
         self._spans: dict[str, np.ndarray] = {}  # (n, 4)
         self._shares: dict[str, np.ndarray | pl.Series] = {}
         self.names = tuple(spec.id for spec in held)
@@ -421,7 +454,7 @@ class _Rows:
         """Columns of the index that tiles are found by."""
         parts = {spec.id: (*_SPANS, "share", *(["names"] * spec.is_vector)) for spec in held}
         found = [f"{name}.{part}" for name, listed in parts.items() for part in listed]
-        return ["shard", "described.offset", "described.bytes", *found]
+        return ["shard", *_DESCRIBED, *found]
 
     def vector_names(self, i: int) -> dict[str, tuple[str, ...]]:
         """Names of the elements of the vectors that a tile has."""
@@ -444,8 +477,11 @@ class _Rows:
 
     def described(self, i: int) -> dict[str, Any]:
         """What describes a tile."""
-        span = tuple(self._described[i].tolist())
-        return json.loads(bytes(self.members(i, [span])[span[0]]))
+        start, length, crc = self._described[i].tolist()
+        data = bytes(self.members(i, [(start, length)])[start])
+        if zlib.crc32(data) != crc:
+            raise broken_member(f"{self.place.name}/{self.shard(i)}, byte {start}")
+        return json.loads(data)
 
     def members(self, i: int, spans: list[tuple[int, int]]) -> dict[int, memoryview]:
         """Contents of members by where they begin, neighbours read at once."""
@@ -570,7 +606,7 @@ class TileSet:
                 out.
 
         Raises:
-            FusionError: There is no such row or modality, or the shard is broken.
+            FusionError: There is no such row or modality, or what is read is not what was written.
         """
         if not 0 <= i < len(self):
             raise FusionError(
@@ -598,7 +634,7 @@ class TileSet:
         """Stored pixels and masks of a tile: what `read` makes the tile of, for loaders.
 
         Raises:
-            FusionError: There is no such modality, or the shard is broken.
+            FusionError: There is no such modality, or what is read is not what was written.
         """
         return self._rows.stored(i, modalities)
 

@@ -308,6 +308,17 @@ def test_what_an_asset_says_of_its_numbers_wins_over_the_layout(
     assert layer.nodata == nodata if nodata is not None else layer.nodata != layer.nodata
 
 
+@pytest.mark.parametrize("way", ["ascending", "descending"])
+def test_each_polarisation_of_each_pass_is_a_band_of_its_own(way: str) -> None:
+    """Over polar areas HH and HV alone are acquired; VV and VH are absent then, and not zero."""
+    raw = radar("a", "2021-06-01", way)
+    raw["assets"] = {key: {"href": f"https://x.org/{key}.tif"} for key in ("hh", "hv")}
+    found = read(raw)
+    short = {"ascending": "asc", "descending": "desc"}[way]
+    told = {name: layer.href for name, layer in found.layers.items()}
+    assert told == {f"{short}_{k.upper()}": f"https://x.org/{k}.tif" for k in ("hh", "hv")}
+
+
 @pytest.mark.parametrize(
     ("raw", "lacks"),
     [

@@ -13,6 +13,7 @@ import pytest
 
 from adapters.errors import FusionError
 from adapters.modalities import modality
+from fusion.captions.verifier import verify
 from fusion.tiles.grid import transformer
 from fusion.tiles.published import GeoMeldTerms, geomeld, geomeld_captions, mmearth
 from fusion.tiles.store import TileSet, write
@@ -113,7 +114,8 @@ def test_rows_of_twelve_and_of_nine_bands_become_a_set(shards: list[Path], tmp_p
     worldcover = plain.arrays["worldcover"][plain.present["worldcover"]]
     assert set(worldcover.tolist()) == {10}, "tree cover is a class"
     assert not plain.present["worldcover"][0, 0].any()
-    assert (plain.arrays["dynamic_world"][plain.present["dynamic_world"]] == 0).all()
+    held = plain.arrays["dynamic_world"][plain.present["dynamic_world"]]
+    assert (len(held), set(held.tolist())) == (EDGE * (EDGE - 1), {0}), "water is a class"
     assert not plain.present["dynamic_world"][0, 5].any()
     assert "rgb" not in plain.arrays
     assert (photographed.arrays["rgb"] == 200).all()
@@ -139,6 +141,25 @@ def test_what_the_publisher_does_not_say_is_taken_from_the_reader(shards: list[P
         dataclasses.replace(TERMS, sentinel2_bands=BANDS[:9])
     with pytest.raises(FusionError, match="GeoMeld has not"):
         dataclasses.replace(TERMS, nodata={"era5": (0,)})
+
+
+@pytest.mark.parametrize(
+    ("told", "tags"),
+    [
+        ({"natural": "wood", "building": "yes"}, {"natural": ["wood"], "building": ["yes"]}),
+        ({"natural": ["wood", "water"], "landuse": None}, {"natural": ["wood", "water"]}),
+        ({"500 m": {"natural": "wood"}, "lanes": 2}, {}),
+        (None, {}),
+    ],
+)
+def test_tags_of_the_map_are_what_captions_are_checked_by(
+    told: object, tags: dict, tmp_path: Path
+) -> None:
+    path = shard(tmp_path / "geomeld-00000.tar", [(about(0, osm_tags=told), row(0))])
+    (tile,) = geomeld([path], TERMS)
+    assert tile.extra["map_tags"] == tags
+    (read,) = verify("OpenStreetMap marks wood.", tile).sentences
+    assert read.status == ("supported" if "natural" in tags else "unsupported")
 
 
 def test_powers_of_backscatter_become_db(tmp_path: Path) -> None:
@@ -263,8 +284,10 @@ def test_mmearth_is_read_with_its_tree_cover_and_no_sentinels(tmp_path: Path) ->
     assert tile.present["sentinel1"].any((1, 2)).tolist() == [True] * 4 + [False] * 4
     assert not tile.present["canopy_height"][0, 7].any()
     assert tile.present["canopy_height"][1].all()
-    assert (tile.arrays["worldcover"][tile.present["worldcover"]] == 10).all()
+    held = tile.arrays["worldcover"][tile.present["worldcover"]]
+    assert (len(held), set(held.tolist())) == (EDGE * (EDGE - 1), {10}), "tree cover is a class"
     assert not tile.present["worldcover"][0, 9].any()
+    assert tile.present["dynamic_world"].sum() == EDGE * (EDGE - 1)
     assert not tile.present["dynamic_world"][0, 9].any()
     assert tile.arrays["dynamic_world"][0, 11, 0] == 8, "snow and ice"
     assert tile.arrays["dynamic_world"][0, 0, 0] == 0, "water"

@@ -12,7 +12,7 @@ import rasterio
 from small_scenes import item_file, write_matrix, write_scenes
 
 from adapters.errors import ArchiveError, FusionError
-from adapters.scenes.catalogues import catalogues, origin, version
+from adapters.scenes.catalogues import catalogues, evaluation, origin, version
 from adapters.scenes.scene import Layer, Scene
 from adapters.settings import Settings
 from fusion.captions import of_set
@@ -121,6 +121,25 @@ def test_a_changed_scene_remakes_its_tile_and_no_other(
     assert current(own, "synthetic") == made.folder
 
 
+def test_a_tile_that_is_broken_in_the_last_version_is_built_anew(own: Settings) -> None:
+    folder = tiles(own, "synthetic").folder
+    captioned = of_set.captions(own, "synthetic")
+    index = pl.read_parquet(folder / "index.parquet")
+    shard = folder / "shards" / "00000.tar"
+    whole = shard.read_bytes()
+    data = bytearray(whole)
+    data[index["sentinel2.offset"][1] + 5_000] ^= 1
+    shard.write_bytes(data)
+    with pytest.raises(FusionError, match="shards are broken"):
+        TileSet(captioned).verify()
+    made = tiles(own, "synthetic")
+    assert (made.built, made.taken_over, made.folder) == (1, 2, folder)
+    assert shard.read_bytes() == whole
+    assert of_set.captions(own, "synthetic") == captioned
+    TileSet(captioned).verify()
+    assert not list(own.tiles.rglob(".broken"))
+
+
 def test_a_changed_value_of_the_matrix_remakes_its_tile(own: Settings) -> None:
     tiles(own, "synthetic")
     path = own.fused / "synthetic" / "made" / "matrix.parquet"
@@ -153,6 +172,66 @@ def test_a_file_that_is_gone_refuses_its_place_alone(
     made = tiles(own, "synthetic")
     assert list(report(own, "synthetic")["refused"]) == [f"lucas:{place}:0-20"]
     assert len(TileSet(made.folder)) == 2
+
+
+def test_a_value_that_storage_does_not_hold_refuses_its_place_alone(
+    own: Settings, world: tuple[Settings, pl.DataFrame]
+) -> None:
+    """Such as a nodata of a scene that its catalogue does not tell of."""
+    place = world[1]["place"][0]
+    path = next((own.scenes / "twin" / "sentinel-2-l2a").glob(f"S2_{place}_*/B04.tif"))
+    with rasterio.open(path) as file:
+        pixels, profile = file.read(), file.profile
+    pixels[:, 64, 64] = 65_535
+    profile |= {"driver": "GTiff"}
+    with rasterio.open(path, "w", **profile) as file:
+        file.write(pixels)
+    edit(path.parent / f"{path.parent.name}.json", **{"s2:processing_baseline": "02.14"})
+    made = tiles(own, "synthetic")
+    ((refused, why),) = report(own, "synthetic")["refused"].items()
+    assert refused == f"lucas:{place}:0-20"
+    assert "cannot be stored" in why
+    assert len(TileSet(made.folder)) == 2
+
+
+def test_tiles_near_places_of_evaluation_are_set_aside(own: Settings) -> None:
+    """10 km are some 0.09 degrees of latitude."""
+    first, before = tiles(own, "synthetic"), version(own, "synthetic")
+    index = TileSet(first.folder).index
+    row = index.row(by_predicate=pl.col("split") == "test", named=True)
+    listed = own.scenes / "evaluation.csv"
+    listed.write_text(f"name,longitude,latitude\na,{row['longitude']},{row['latitude'] + 0.085}\n")
+    assert version(own, "synthetic") != before
+    made = TileSet(tiles(own, "synthetic").folder)
+    assert made.described["splits"]["evaluation_places"] == 1
+    split = dict(made.index.select("id", "split").iter_rows())
+    assert split[row["id"]] == "guard"
+    assert "train" in split.values()
+    listed.write_text(f"longitude,latitude\n{row['longitude']},{row['latitude'] + 0.095}\n")
+    made = TileSet(tiles(own, "synthetic").folder)
+    assert made.index["split"].to_list() == index["split"].to_list()
+    listed.unlink()
+    assert version(own, "synthetic") == before
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("x,y\n1,2\n", "no list of places"),
+        ("longitude,latitude\neast,2\n", "no list of places"),
+        ("longitude,latitude\n50\n", "no list of places"),
+        ("longitude,latitude\n50,100\n", "not on the Earth"),
+        ("longitude,latitude\nnan,10\n", "not on the Earth"),
+    ],
+)
+def test_a_list_of_evaluation_that_cannot_be_read_is_refused(
+    text: str, problem: str, tmp_path: Path
+) -> None:
+    settings = Settings(data_root=tmp_path)
+    settings.scenes.mkdir()
+    (settings.scenes / "evaluation.csv").write_text(text)
+    with pytest.raises(ArchiveError, match=problem):
+        evaluation(settings)
 
 
 def test_without_any_tile_the_last_version_stays(own: Settings) -> None:
@@ -258,6 +337,12 @@ def test_faults_of_a_written_set_are_found(own: Settings) -> None:
     spoiled[index["described.offset"][0]] ^= 1
     shard.write_bytes(spoiled)
     assert list(wrong(folder)) == ["checksums"]
+    spoiled = whole.copy()
+    spoiled[index["sentinel2.offset"][1] + 5_000] ^= 1
+    shard.write_bytes(spoiled)
+    found = wrong(folder)
+    assert list(found) == ["presence", "checksums"]
+    assert found["presence"] == (f"{index['id'][1]}: a member of a shard is broken",)
     shard.write_bytes(whole)
 
     held = TileSet(folder)

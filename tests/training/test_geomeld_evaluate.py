@@ -15,8 +15,9 @@ from adapters.errors import TrainingError
 from adapters.modalities import modality
 from fusion.tiles.store import TileSet
 from training import geomeld_evaluate, probes, retrieval, sensors
-from training.bootstrap import LEAST_CLUSTERS, Bootstrap, ratio
+from training.bootstrap import LEAST_CLUSTERS, Bootstrap, ratio, verdict
 from training.floors import BandStatistics, Pixels, RandomKernels
+from training.tile_features import TileEncoder
 from training.tile_schema import TileModality, TileSchema
 
 S2 = modality("sentinel2").names
@@ -72,6 +73,8 @@ def test_an_interval_needs_clusters_with_entries_and_holds_the_value() -> None:
     assert few["low"] is None
     assert few["clusters"] == LEAST_CLUSTERS - 1
     assert few["value"] == pytest.approx(0.5)
+    unknown = {"value": 0.5, "low": np.nan, "high": np.nan}
+    assert verdict(unknown, better_low=False) is None
 
 
 def test_recall_by_hand_and_ties_are_shared() -> None:
@@ -143,6 +146,32 @@ def test_features_that_say_the_block_help_where_blocks_are_shared_and_not_where_
     assert min(leaked) > 0.9
     # 48 blocks at a chance of 1/2 deviate by 0.07.
     assert np.mean(new) < 0.7
+
+
+def test_what_is_said_of_a_row_does_not_depend_on_who_else_is_asked() -> None:
+    """Scales, directions and penalties are of the training rows alone."""
+    draw = np.random.default_rng(3)
+    x, labels = draw.normal(size=(len(BLOCKS), 12)), draw.choice(["a", "b", "c"], len(BLOCKS))
+    captions = draw.normal(size=(len(BLOCKS), 6))
+    asked = np.concatenate([x[:9], 2 + 3 * draw.normal(size=(40, 12))])
+    tokens = x.reshape(-1, 2, 2, 12)[:40]
+    cover = draw.integers(0, 2, (40, 8, 8))
+    segment = probes.Segmenter(tokens, cover, np.arange(40))
+    among = asked[:48].reshape(-1, 2, 2, 12)
+    answers = [
+        (probes.neighbours(x, labels), asked),
+        (probes.logistic(x, labels, BLOCKS), asked),
+        (lambda rows: retrieval.linear_map(x, captions, BLOCKS, rows), asked),
+        (segment, among),
+    ]
+    for answer, rows in answers:
+        together = answer(rows)
+        for place in range(2 if answer is segment else 9):
+            alone = answer(rows[place : place + 1])
+            if alone.dtype.kind == "f":
+                np.testing.assert_allclose(alone[0], together[place], atol=1e-9)
+            else:
+                np.testing.assert_array_equal(alone[0], together[place])
 
 
 def test_folds_hold_whole_blocks() -> None:
@@ -372,6 +401,33 @@ def test_a_run_is_measured_beside_floors(
     }
 
 
+def test_blocks_are_resampled_and_not_tiles(
+    run: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Tiles of one block know each other: of two blocks there is no interval."""
+    some_vectors = np.random.default_rng(0).normal(size=(16, 384)).astype(np.float32)
+    monkeypatch.setattr(geomeld_evaluate, "caption_embeddings", lambda *_: some_vectors)
+    tiles = TileSet(data)
+    tiles.index = tiles.index.with_columns(
+        split=pl.Series(["train"] * 10 + ["test"] * 6),
+        block=pl.Series([f"of training {i}" for i in range(10)] + ["one", "other"] * 3),
+    )
+    assert LEAST_CLUSTERS <= 6
+    report = geomeld_evaluate.measure(
+        TileEncoder(run), tiles, tmp_path, lambda inputs: sensors.few_changes(inputs)[:1]
+    )
+    tiles.close()
+    scores = [
+        report["tiles"]["dominant land cover"]["logistic"]["accuracy"]["methods"]["model"],
+        report["segmentation"]["mean IoU"]["methods"]["model"],
+        report["retrieval"]["tile to caption"]["R@1"]["model"],
+        report["sensors"][1]["pixels"]["kept"],
+    ]
+    assert [score["clusters"] for score in scores] == [2] * len(scores)
+    assert all(score["low"] is None for score in scores)
+    assert {goal["outcome"] for goal in report["goals"]} == {"not measured: no interval"}
+
+
 def test_other_tiles_than_those_of_the_training_are_refused(
     run: Path, data: Path, tmp_path: Path
 ) -> None:
@@ -415,3 +471,14 @@ def test_a_texture_class_is_of_the_fractions_of_one_method() -> None:
     side = geomeld_evaluate.Side(np.arange(12), np.array(["a"] * 12), None, {"soil": soil})
     labels, truth = geomeld_evaluate.targets(side, side)["texture class"]
     assert labels.tolist() == ["sand"] * 6 + ["clay"] * 6 == truth.tolist()
+
+
+def test_medians_are_those_of_the_training_tiles() -> None:
+    def side(ph: np.ndarray) -> geomeld_evaluate.Side:
+        blocks = np.array(["a"] * len(ph))
+        return geomeld_evaluate.Side(np.arange(len(ph)), blocks, None, {"soil": {"ph_h2o": ph}})
+
+    train, held = side(np.arange(20.0)), side(np.array([5.0, 12.0, 90.0, np.nan]))
+    labels, truth = geomeld_evaluate.targets(train, held)["soil: ph_h2o above the median"]
+    assert labels.tolist() == ["no"] * 10 + ["yes"] * 10
+    assert truth.tolist() == ["no", "yes", "yes", ""]

@@ -155,6 +155,16 @@ def test_geo_bench_is_read_without_its_package(tmp_path: Path, band_info: type) 
     assert chip.present["sentinel2"].all(0)[32:96, 32:96].all()
 
 
+def test_pixels_that_no_band_of_a_benchmark_has_are_absent(tmp_path: Path, band_info: type) -> None:
+    folder = write_geo_bench(tmp_path / "m-eurosat", band_info, samples=3)
+    with h5py.File(folder / "id_0000.hdf5", "r+") as file:
+        for band in NAMES:
+            file[band][:5] = 0
+    mask = published.geo_bench(folder).chip(0).present["sentinel2"]
+    assert not mask[:, 32:37].any()
+    assert mask[:, 37:96, 32:96].all()
+
+
 def test_bands_in_unknown_units_are_absent(tmp_path: Path, band_info: type) -> None:
     folder = write_geo_bench(tmp_path / "m-brick-kiln", band_info, samples=3)
     mask = published.geo_bench(folder).chip(0).present["sentinel2"].any((1, 2))

@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -19,7 +20,7 @@ from training import checkpoints
 from training.launch import JobSpec, command, environment
 from training.masks import visible_patches
 from training.monitors import below, spread
-from training.parts import MODELS
+from training.parts import AFTER_STEP, MODELS
 from training.recipe import Limits, load_recipe
 from training.runs import run_folder
 
@@ -116,6 +117,16 @@ def test_the_exported_teacher_is_one_that_followed(
     assert 0.05 < between < 0.95
 
 
+@pytest.mark.parametrize(("done", "momentum"), [(0.0, 0.9), (0.25, 0.925), (1.0, 1.0)])
+def test_the_teacher_follows_the_slower_the_more_is_done(
+    tile_recipes: dict[str, Path], done: float, momentum: float
+) -> None:
+    recipe, asked = load_recipe(tile_recipes["zero2"]), []
+    assert recipe.model.teacher_momentum == 0.9
+    AFTER_STEP["geomeld_fm"](SimpleNamespace(follow=asked.append), recipe.model, done)
+    assert asked == [pytest.approx(momentum)]
+
+
 def test_what_a_run_reports(two: dict) -> None:
     run = Path(two["zero2"]["run"])
     lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
@@ -210,6 +221,9 @@ def test_spread_by_hand() -> None:
     assert even["deviation"] == pytest.approx(np.sqrt(3 / 4))
     opposite = spread(torch.cat([torch.eye(4), -torch.eye(4)]))
     assert opposite["deviation"] == pytest.approx(1.0)
+    # Their size says nothing: a network may shrink all features, or blow them up.
+    drawn = torch.randn(20, 6, generator=torch.Generator().manual_seed(0))
+    assert spread(1e3 * drawn) == pytest.approx(spread(drawn))
     limits = Limits(least_deviation=0.1, least_rank=2.0, from_epoch=0, action="warn")
     values = {"features_deviation": 0.05, "features_effective_rank": 3.0, "loss": 0.0}
     assert below(values, limits) == ["features_deviation is 0.05, less than 0.1"]

@@ -8,6 +8,7 @@ from drawn_tiles import ABSENT, tile
 from good_tile import good_tile
 
 from fusion.captions.measure import Facts, measure
+from fusion.captions.verifier import map_tags
 
 TREE, GRASS, CROP, BUILT, WATER = 10, 30, 40, 50, 80
 ROW, COLUMN = np.mgrid[0:128, 0:128]
@@ -247,6 +248,8 @@ def test_time_place_and_map_are_the_tiles_own() -> None:
     assert facts.places == ("Aarhus",)
     assert facts.tags == ("natural=wood", "natural=water", "amenity=x")
     assert measure(tile({}, place=(18.4, -3.9))).season is None
+    odd = tile({}, extra={"map_tags": {"natural": None, "lanes": 2, "landuse": ("forest", None)}})
+    assert measure(odd).tags == map_tags(odd) == ("lanes=2", "landuse=forest")
 
 
 def test_what_is_absent_is_never_read() -> None:

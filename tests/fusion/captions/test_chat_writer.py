@@ -167,6 +167,19 @@ def test_a_refused_key_is_said_and_never_shown(status: int) -> None:
     assert len(chat.asked) == 1
 
 
+@pytest.mark.parametrize("end", ["\n", "\r", " x", "é", "€"])
+def test_a_key_that_no_header_holds_is_refused_and_never_shown(end: str) -> None:
+    """What sends the request would show it in its own error."""
+    with pytest.raises(SettingsError, match="SOILMELD_CAPTION_KEY") as caught:
+        ChatWriter("http://localhost:8000/v1", "small", KEY + end)
+    assert KEY not in str(caught.value)
+
+
+def test_a_line_break_behind_a_key_is_left_off() -> None:
+    told = Settings(caption_url="http://x/v1", caption_model="small", caption_key=f"{KEY}\r\n")
+    assert writer_of(told).key == KEY
+
+
 def test_a_missing_key_is_said() -> None:
     with (
         chatting(Reply({}, 401)) as chat,
