@@ -17,8 +17,6 @@ sensor, a land-cover map without errors. What is learnt here says nothing of rea
 import argparse
 import datetime
 import json
-import os
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -27,9 +25,9 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import yaml
+from shares import train_shares
 
 from adapters.modalities import modality
-from adapters.settings import process_environment
 from adapters.twin.europe import Europe
 from adapters.twin.landscape import Landscape, landscape
 from adapters.twin.scenes import Place, places
@@ -108,7 +106,7 @@ def main() -> None:
     parser.add_argument("--train", type=Path, help="used by the script itself")
     arguments = parser.parse_args()
     if arguments.train:
-        train_all(arguments.train)
+        train_share(arguments.train)
         return
     out = arguments.out.resolve()
     out.mkdir(parents=True, exist_ok=True)
@@ -120,13 +118,7 @@ def main() -> None:
         for job in recipes(out, arguments.epochs, arguments.seeds, true, factless)
         if job["name"] in arguments.only
     ]
-    (out / "jobs.json").write_text(json.dumps(jobs))
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
-    command += ["--nproc-per-node", "2", __file__, str(out), "--train", str(out / "jobs.json")]
-    environment = process_environment(DS_ACCELERATOR="cpu")
-    environment.setdefault("OMP_NUM_THREADS", str(max(os.cpu_count() // 2, 1)))
-    with (out / "worker.log").open("wb") as log:
-        subprocess.run(command, check=True, env=environment, stdout=log, stderr=log)
+    train_shares(__file__, [str(out)], jobs, out)
     trained = time.monotonic()
     report = measured(jobs, true)
     hours = {
@@ -232,14 +224,14 @@ def recipes(out: Path, epochs: float, seeds: int, true: Path, factless: Path) ->
     return jobs
 
 
-def train_all(jobs: Path) -> None:
-    """Of the processes that torchrun starts: train all in turn; what is finished is left alone."""
+def train_share(share: Path) -> None:
+    """Of a process that torchrun starts: train its jobs in turn."""
     import torch.distributed as dist
 
     from training.train import start_process, train
 
     start_process()
-    for job in json.loads(jobs.read_text()):
+    for job in json.loads(share.read_text()):
         train(load_recipe(job["recipe"]), Path(job["data"]), Path(job["runs"]).parent)
     dist.destroy_process_group()
 

@@ -13,16 +13,14 @@ are found and not trained again.
 
 import argparse
 import json
-import os
-import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import yaml
+from shares import train_shares
 
-from adapters.settings import process_environment
 from training.bootstrap import MODEL
 from training.profile_evaluate import baselines_say, model_says, prepared, reached
 from training.profile_predict import ProfilePredictor
@@ -86,20 +84,12 @@ def main() -> None:
     parser.add_argument("--train", type=Path, help="used by the script itself")
     given = parser.parse_args()
     if given.train:
-        train_all(given.train)
+        train_share(given.train)
         return
     out, data = given.out.resolve(), given.set.resolve()
     out.mkdir(parents=True, exist_ok=True)
     jobs = recipes(out, given.only, given.seeds, given.epochs)
-    (out / "jobs.json").write_text(json.dumps(jobs))
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
-    command += ["--nproc-per-node", "2", __file__, str(data), str(out)]
-    command += ["--train", str(out / "jobs.json")]
-    environment = process_environment(DS_ACCELERATOR="cpu")
-    environment.setdefault("OMP_NUM_THREADS", str(max(os.cpu_count() // 2, 1)))
-    with (out / "worker.log").open("ab") as log:
-        subprocess.run(command, check=True, env=environment, stdout=log, stderr=log)
-    jobs = json.loads((out / "done.json").read_text())["jobs"]
+    jobs = train_shares(__file__, [str(data), str(out)], jobs, out)
     began = time.monotonic()
     report = measured(jobs, data)
     report["minutes"] = {
@@ -132,8 +122,8 @@ def recipes(out: Path, variants: Sequence[str], seeds: int, epochs: float | None
     return jobs
 
 
-def train_all(jobs: Path) -> None:
-    """Of the processes that torchrun starts: train all in turn; what is finished is left alone.
+def train_share(share: Path) -> None:
+    """Of a process that torchrun starts: train its jobs in turn; what is finished is left alone.
 
     Puts down beside each job where its run lies and how long it took when it was trained.
     """
@@ -141,18 +131,16 @@ def train_all(jobs: Path) -> None:
 
     from training.train import start_process, train
 
-    data, listed = Path(sys.argv[1]), json.loads(jobs.read_text())
+    data, listed = Path(sys.argv[1]), json.loads(share.read_text())
     start_process()
     for job in listed:
         began = time.monotonic()
-        run = train(load_recipe(job["recipe"]), data, jobs.parent / "runs")
-        if dist.get_rank():
-            continue
+        run = train(load_recipe(job["recipe"]), data, share.parent / "runs")
         took = run / "seconds"
         if not took.is_file():
             took.write_text(f"{time.monotonic() - began:.1f}")
         job |= {"run": str(run), "seconds": float(took.read_text())}
-        write_json(jobs.with_name("done.json"), {"jobs": listed})
+    share.write_text(json.dumps(listed))
     dist.destroy_process_group()
 
 
@@ -217,7 +205,7 @@ def readable(report: dict, jobs: list[dict]) -> str:
         f"{many['train']} training photographs, {many['calibration']} for calibration, "
         f"{many['test']} of the test split in {report['clusters']} clusters, {report['labels']} "
         f"labels; {recipe.epochs:g} passes, {trained} runs, "
-        f"{report['minutes']['training']:.1f} minutes of training on {os.cpu_count()} cores and "
+        f"{report['minutes']['training']:.1f} core-minutes of training and "
         f"{report['minutes']['measuring']:.1f} of measuring. Seeds are pooled; brackets: 95 %, "
         "clusters of profiles resampled; below, the range over seeds.",
         "",
