@@ -95,12 +95,14 @@ class Examination:
         tables: Native table -> its files among those handed in.
         standards: What would be committed, with NULL for what was refused; the main part first.
         findings: What differs.
+        unread: Tables of which a whole file was refused: their columns hold less, or nothing.
     """
 
     spec: SourceSpec
     tables: dict[str, list[str]]
     standards: tuple["Standard", ...]
     findings: tuple[Finding, ...]
+    unread: frozenset[str] = frozenset()
 
 
 def examine(spec: SourceSpec, path: Path, settings: Settings) -> Examination:
@@ -129,6 +131,7 @@ def examine(spec: SourceSpec, path: Path, settings: Settings) -> Examination:
     if raw.files or not any(finding.refused for finding in findings):
         findings += _missing_tables(spec, tables, whole)
     standards: list[Standard] = []
+    unread: set[str] = set()
     for piece in spec.pieces:
         here = [name for name in piece.tables if tables[name]]
         if not here:
@@ -140,7 +143,9 @@ def examine(spec: SourceSpec, path: Path, settings: Settings) -> Examination:
             except SoilmeldError as error:
                 errors.append(error)
         findings += _from_errors(piece, errors, tables)
-    return Examination(spec, tables, tuple(standards), tuple(dict.fromkeys(findings)))
+        unread |= _unread_tables(errors)
+    told = tuple(dict.fromkeys(findings))
+    return Examination(spec, tables, tuple(standards), told, frozenset(unread))
 
 
 def better_fit(spec: SourceSpec | None, path: Path) -> list[tuple[str, float]]:
@@ -443,6 +448,7 @@ def _from_errors(
     spec: SourceSpec, errors: Sequence[SoilmeldError], tables: dict[str, list[str]]
 ) -> Iterator[Finding]:
     refused = {error.spec_key[1] for error in errors if error.spec_key[:1] == ("columns",)}
+    refused |= {c.name for c in spec.columns if c.table in _unread_tables(errors)}
     for error in errors:
         key = error.spec_key
         if key == ("keys",) and refused & set(spec.keys):
@@ -460,6 +466,14 @@ def _from_errors(
             error.remedy or "",
             True,
         )
+
+
+def _unread_tables(errors: Sequence[SoilmeldError]) -> set[str]:
+    """Tables of which a whole file was refused."""
+    keys = [error.spec_key for error in errors]
+    return {
+        key[1] for key in keys if key[:1] == ("tables",) and key[2:3] in (("files",), ("read",))
+    }
 
 
 def _endings(table: Table, unknown: str = "") -> tuple[str, ...]:

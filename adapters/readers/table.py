@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _UTF8 = ("utf-8", "utf-8-sig", "ascii")
+# Lines of title and remarks that may stand above a header.
+_ABOVE = 20
 # Office Open XML (ECMA-376), error values of a cell, by calamine's names.
 _ERRORS = {
     "NA": "#N/A",
@@ -56,6 +58,17 @@ def read_csv(spec: SourceSpec, name: str, path: Path, file: str) -> NativeTable:
         )
     require_delimiter(spec, name, file, data.splitlines()[lines[0] - 1].decode(), delimiters)
     wrong = np.flatnonzero(delimiters != delimiters[0])
+    if above := _lines_above(delimiters):
+        raise ReadError(
+            f"its headers seem to stand in line {lines[above]}, not in line {lines[0]}",
+            source=spec.id,
+            file=file,
+            where="header",
+            samples=[data.splitlines()[lines[i] - 1].decode()[:80] for i in (0, above)],
+            remedy=f"set `header_row: {read.header_row + above}` under `read` of table {name} in "
+            "source.yaml",
+            spec_key=("tables", name, "read", "header_row"),
+        )
     if len(wrong):
         raise ReadError(
             f"{len(wrong)} rows have another number of cells than the header's "
@@ -68,7 +81,9 @@ def read_csv(spec: SourceSpec, name: str, path: Path, file: str) -> NativeTable:
             remedy="fetch the file again, or correct `delimiter` in source.yaml",
         )
     schema = {str(i): pl.String for i in range(int(delimiters[0]) + 1)}
-    frame = parsed(spec, name, file, data, schema)[read.header_row :]
+    # What stands above the header may have any number of cells.
+    below = data.split(b"\n", int(lines[0]) - 1)[-1]
+    frame = parsed(spec, name, file, below, schema)
     if frame.height != len(lines):
         raise ReadError(
             f"{frame.height} rows were read where the file has {len(lines)}",
@@ -82,6 +97,14 @@ def read_csv(spec: SourceSpec, name: str, path: Path, file: str) -> NativeTable:
     rows = pl.Series("row", lines[1:], dtype=pl.Int64)
     keep = ~cells.select(blank).to_series()
     return _without_empty_columns(file, headers, cells.filter(keep), rows.filter(keep))
+
+
+def _lines_above(delimiters: np.ndarray) -> int:
+    """How many lines of fewer cells stand above a table whose other rows all have as many."""
+    others = np.flatnonzero(delimiters != delimiters[-1])
+    above = int(others[-1]) + 1 if len(others) else 0
+    fewer = bool((delimiters[:above] < delimiters[-1]).all())
+    return above if fewer and above <= _ABOVE and len(delimiters) - above > above else 0
 
 
 def parsed(

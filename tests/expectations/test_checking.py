@@ -1,6 +1,7 @@
 """`soilmeld check`: all that differs in one go, each with the line to change."""
 
 import json
+import shutil
 import zipfile
 from pathlib import Path
 
@@ -123,6 +124,43 @@ def test_the_nearest_header_and_the_change_are_named(checked):
         finding.change
         == "if 'clay_pct' is clay, add it to aliases in line 7 of columns.csv " + ("(column clay)")
     )
+
+
+@pytest.mark.parametrize("title", ["Soil pits of 2019\n\n", "Soil pits of 2019,,,,,,\n,,,,,,\n"])
+def test_headers_further_down_are_found_and_nothing_else_is_told(checked, spec, tmp_path, title):
+    told = checked(title + text(HEADER, rows()))
+    (finding,) = told.findings
+    assert "stand in" in finding.problem
+    assert " 3, not in " in finding.problem
+    assert "`header_row: 2`" in finding.change
+    assert finding.spec_line == "source.yaml:14"
+    mended = tmp_path / "sources" / "pits"
+    shutil.copytree(spec.folder, mended)
+    told_so = SOURCE.replace("{reader: csv}", "{reader: csv, header_row: 2}")
+    (mended / "source.yaml").write_text(told_so)
+    path, settings = tmp_path / "hand" / "pits.csv", Settings(data_root=tmp_path / "data")
+    assert check(load_spec("pits", mended.parent), path, settings).meets
+
+
+def test_two_rows_of_headers_further_down_a_sheet(tmp_path):
+    source, name = load_spec("lucas_2015_topsoil_switzerland"), "switzerland.xlsx"
+    book = openpyxl.Workbook()
+    headers = [c.native.rpartition(": ") for c in source.columns]
+    blocks = [block for block, _, _ in headers]
+    firsts = [b if b not in blocks[:i] else "" for i, b in enumerate(blocks)]
+    for row in (["LUCAS 2015"], firsts, [h for _, _, h in headers], [1] * len(headers)):
+        book.active.append(row)
+    book.save(tmp_path / name)
+    told = check(source, tmp_path / name, Settings(data_root=tmp_path / "data"))
+    (finding,) = told.findings
+    assert "in row 3, not in row 2" in finding.problem
+    assert "`header_row: 2` and `block_row: 1`" in finding.change
+
+
+def test_a_file_without_the_headers_is_told_once(checked):
+    told = checked(text([f"V{i}" for i in range(7)], rows()))
+    (finding,) = told.findings
+    assert "and 2 more missing" in finding.problem
 
 
 def test_a_web_page_is_told(checked):
