@@ -252,8 +252,9 @@ def _present(spec: SourceSpec, path: Path, settings: Settings) -> dict[str, Path
     if path.is_file() and has_zips(spec, [path.name]):
         path = lay_out(spec, path.parent, [path.name], list, settings)
     if path.is_dir():
-        files = [p for p in sorted(path.rglob("*")) if p.is_file() and p.name != ORIGIN_FILE]
-        found = {p.relative_to(path).as_posix(): p for p in files}
+        found = _files(path)
+        if has_zips(spec, list(found)):
+            found = _files(lay_out(spec, path, list(found), list, settings))
     elif path.is_file():
         stem = path.name.split(".")[0].casefold()
         sides = [p for p in sorted(path.parent.iterdir()) if p.is_file() and p != path]
@@ -264,6 +265,12 @@ def _present(spec: SourceSpec, path: Path, settings: Settings) -> dict[str, Path
     if not found:
         raise ReadError("there is no file", source=spec.id, file=str(path), remedy="check the path")
     return found
+
+
+def _files(folder: Path) -> dict[str, Path]:
+    """Files of a folder by their name in it."""
+    files = [p for p in sorted(folder.rglob("*")) if p.is_file() and p.name != ORIGIN_FILE]
+    return {p.relative_to(folder).as_posix(): p for p in files}
 
 
 def _named(

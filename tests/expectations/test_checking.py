@@ -249,6 +249,21 @@ def test_a_folder_and_a_zip(spec, tmp_path):
     assert not told.meets
 
 
+def test_zips_in_a_folder_are_taken_as_in_an_inbox(spec, tmp_path):
+    folder, settings = tmp_path / "hand", Settings(data_root=tmp_path / "data")
+    folder.mkdir()
+    (folder / "readme.txt").write_text("hello")
+    with zipfile.ZipFile(folder / "all.zip", "w") as packed:
+        packed.writestr("deep/pits.csv", text(HEADER, rows()))
+    told = check(spec, folder, settings)
+    assert told.meets
+    assert told.tables == {"main": ["deep/pits.csv"]}
+    (folder / "all.zip").write_bytes((folder / "all.zip").read_bytes()[:200])
+    told = check(spec, folder, settings)
+    assert not told.meets
+    assert "the zip cannot be read" in told.findings[0].problem
+
+
 def test_nothing_there(spec, tmp_path):
     with pytest.raises(ReadError, match="no file"):
         check(spec, tmp_path / "none.csv", Settings(data_root=tmp_path))
