@@ -132,8 +132,13 @@ def guess(path: Path) -> list[tuple[str, float]]:
 
 
 def _empty(standard: "Standard", result: CheckResult, examined: Examination) -> bool:
-    """Is a result about columns that are empty because the file of their table was refused?"""
-    refused = {c.name for c in standard.spec.columns if c.table in examined.unread}
+    """Is a result about columns that are empty because a file was refused?"""
+    spec = standard.spec
+    # Without the rows nothing else is joined.
+    all_of_them = any(
+        t in spec.tables and spec.tables[t].compose == "rows" for t in examined.unread
+    )
+    refused = {c.name for c in spec.columns if all_of_them or c.table in examined.unread}
     about = refused.intersection(_columns(result), standard.table.columns)
     return bool(about) and all(standard.table[c].null_count() == len(standard.table) for c in about)
 

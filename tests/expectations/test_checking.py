@@ -157,6 +157,31 @@ def test_two_rows_of_headers_further_down_a_sheet(tmp_path):
     assert "`header_row: 2` and `block_row: 1`" in finding.change
 
 
+def test_a_first_sheet_of_remarks_is_told_from_the_sheet_with_the_headers(spec, tmp_path):
+    folder = tmp_path / "sources" / "pits"
+    shutil.copytree(spec.folder, folder)
+    for said in ("{reader: xlsx}", "{reader: xlsx, sheet: Data}"):
+        about = SOURCE.replace("{reader: csv}", said).replace("[pits.csv]", "[pits.xlsx]")
+        (folder / "source.yaml").write_text(about)
+        book = openpyxl.Workbook()
+        book.active.title = "Readme"
+        book.create_sheet("Nothing")
+        book.create_sheet("Data")
+        for row in [HEADER, *rows()]:
+            book["Data"].append(row)
+        book.save(tmp_path / "pits.xlsx")
+        load_spec.cache_clear()
+        told = check(
+            load_spec("pits", folder.parent), tmp_path / "pits.xlsx", Settings(data_root=tmp_path)
+        )
+        if "sheet" in said:
+            assert told.meets
+        else:
+            (finding,) = told.findings
+            assert finding.spec_line == "source.yaml:14"
+            assert "set `sheet: Data`" in finding.change
+
+
 def test_a_file_without_the_headers_is_told_once(checked):
     told = checked(text([f"V{i}" for i in range(7)], rows()))
     (finding,) = told.findings
