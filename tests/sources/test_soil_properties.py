@@ -314,6 +314,11 @@ def test_mercury_comes_in_micrograms(made: Made) -> None:
     assert np.nanmin(pixels) > 0
 
 
+def test_mercury_in_milligrams_is_refused(user) -> None:
+    _, standard = user("mercury_topsoils", lambda f: edit(f / "mercury.tif", _scaled(1e-3)))
+    assert "mercury" in {r.column for r in validate(standard).refusals}
+
+
 def test_a_map_named_zinc_is_no_manganese(user) -> None:
     with pytest.raises(ReadError, match=r"'Mn\.tif', and 'Zn\.tif' is no layer"):
         user(
