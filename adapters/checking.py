@@ -456,8 +456,13 @@ def _from_errors(
 ) -> Iterator[Finding]:
     refused = {error.spec_key[1] for error in errors if error.spec_key[:1] == ("columns",)}
     refused |= {c.name for c in spec.columns if c.table in _unread_tables(errors)}
+    told: set[tuple[str | None, ...]] = set()
     for error in errors:
         key = error.spec_key
+        about = (error.problem, error.file, error.where, *error.samples)
+        if about in told:
+            continue  # of a layer that several columns need
+        told.add(about)
         if key == ("keys",) and refused & set(spec.keys):
             continue  # keys without a column that was refused are told by that
         if key[:1] == ("tables",) and not tables.get(key[1]):

@@ -16,6 +16,7 @@ from adapters.errors import ReadError
 from adapters.readers import NativeTable
 from adapters.settings import Settings
 from adapters.spec import SourceSpec, load_spec
+from adapters.twin import write
 from expectations.checking import Check, check, guess
 from soilmeld.cli import app
 
@@ -287,6 +288,18 @@ def test_zips_in_a_folder_are_taken_as_in_an_inbox(spec, tmp_path):
     told = check(spec, folder, settings)
     assert not told.meets
     assert "the zip cannot be read" in told.findings[0].problem
+
+
+def test_a_broken_layer_that_several_columns_need_is_told_once(tmp_path):
+    settings = Settings(data_root=tmp_path / "data", truth_root=tmp_path / "truth")
+    write(settings, ["esdb_derived_data"], "tiny")
+    folder = tmp_path / "hand"
+    shutil.copytree(settings.raw / "esdb_derived_data", folder)
+    (folder / "STU_EU_T_CLAY.rdc").unlink()
+    told = check(load_spec("esdb_derived_data"), folder, settings)
+    (finding,) = (f for f in told.findings if f.refused)
+    assert finding.problem == "STU_EU_T_CLAY.rdc is not beside it"
+    assert finding.where == "STU_EU_T_CLAY.rst"
 
 
 def test_nothing_there(spec, tmp_path):

@@ -253,7 +253,7 @@ def test_an_idrisi_raster_without_its_description_is_refused(user) -> None:
             "global_soc_estimates",
             lambda folder: (folder / "soc_0_30_30arcsec.rdc").unlink(),
         )
-    assert "soc_0_30_30arcsec" in str(told.value)
+    assert "soc_0_30_30arcsec.rdc is not beside it" in str(told.value)
 
 
 def test_of_two_grids_of_one_variable_the_finer_is_taken(made: Made, user) -> None:
