@@ -16,6 +16,7 @@ import pyarrow as pa
 from great_expectations.execution_engine import PandasExecutionEngine
 from great_expectations.expectations.expectation import BatchExpectation
 
+from adapters.crs import same_crs
 from adapters.rules import depth_order, texture_sum
 from adapters.spec import DepthOrder, TextureSum
 from expectations.baselines import extent, files, layer
@@ -368,9 +369,9 @@ class ExpectLayersToBeLike(TableRule):
         for name, (low, high) in (ranges or {}).items():
             if not low <= row[name] <= high:
                 faults.append(f"{name} {row[name]:.6g}, not {low:.6g} to {high:.6g}")
-        if row["crs"] != self.crs:
-            return [*faults, "another CRS"]
         now = layer(row)
+        if not same_crs(row["crs"], self.crs, now.box):
+            return [*faults, "another CRS"]
         if now.covered < covered:
             faults.append(f"values on {now.covered:.4g}, not {covered:.4g}, squared units of CRS")
         if (share := shared(tuple(box), now.box)) < self.min_share:
