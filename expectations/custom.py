@@ -203,20 +203,22 @@ class ExpectFlaggedShareToBeAtMost(TableRule):
     Values that are not ordinary were taken out of the table and stand in its flags table. A slip of
     the unit of a whole column therefore shows as a large share here, not as values out of range.
 
-    `flagged` is counted from the flags table when the suite is derived; `column` None: flags of
-    the whole row.
+    `flagged` is counted from the flags table when the suite is derived, and `found` says what
+    stands in the first of its rows; `column` None: flags of the whole row.
     """
 
     column: str | None = None
     flagged: dict[str, int]
     rows_flagged: int
     row_refs: list[str]
+    found: list[str]
     max_share: float
     success_keys: ClassVar[tuple[str, ...]] = (
         "column",
         "flagged",
         "rows_flagged",
         "row_refs",
+        "found",
         "max_share",
     )
 
@@ -228,10 +230,7 @@ class ExpectFlaggedShareToBeAtMost(TableRule):
         )
         if share <= self.max_share:
             return _none_found(observed)
-        flags = " ".join(sorted(self.flagged))
-        return pl.DataFrame({"row_ref": self.row_refs, "found": [flags] * len(self.row_refs)}), (
-            observed
-        )
+        return pl.DataFrame({"row_ref": self.row_refs, "found": self.found}), observed
 
 
 class ExpectLayerValuesToBeBetween(TableRule):

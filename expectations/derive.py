@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 # Flags that cast doubt on the reading of the file. Below detection and missing with a reason
 # are statements of the publisher, of which any share is fine; repeated points change no value.
+_OFTEN = 3
+"""Rows with one text from which it is told."""
 DOUBTS = (
     "out_of_range",
     "code_unknown",
@@ -280,7 +282,8 @@ def _flagged(standard: "Standard") -> list["Expectation"]:
     # A column without such a flag needs no check: its share is 0.
     for column in doubts["column"].unique(maintain_order=True):
         here = doubts.filter(pl.col("column").eq_missing(pl.lit(column, pl.String)))
-        rows = here["row_ref"].unique(maintain_order=True)
+        first = here.unique("row_ref", keep="first", maintain_order=True)
+        rows = first["row_ref"]
         flagged = here.group_by("flag").agg(pl.col("row_ref").n_unique()).sort("flag")
         derived.append(
             ExpectFlaggedShareToBeAtMost(
@@ -288,11 +291,32 @@ def _flagged(standard: "Standard") -> list["Expectation"]:
                 flagged=dict(flagged.iter_rows()),
                 rows_flagged=rows.len(),
                 row_refs=rows.head(SAMPLES).to_list(),
+                found=[
+                    flag if raw is None else f"{flag}, {raw}"
+                    for flag, raw in first.select("flag", "raw").head(SAMPLES).iter_rows()
+                ],
                 max_share=standard.spec.max_flagged_share,
-                **meta("so many values in doubt mean another unit, order or code: " + READ_REMEDY),
+                **meta(
+                    "so many values in doubt mean another unit, order or code: "
+                    + READ_REMEDY
+                    + _one_text(standard.spec, column, first["raw"])
+                ),
             )
         )
     return derived
+
+
+def _one_text(spec: SourceSpec, column: str | None, raw: pl.Series) -> str:
+    """What to do where most of the values in doubt are one text, as an undeclared nodata is."""
+    counts = raw.drop_nulls().value_counts(sort=True, name="times")
+    if column is None or counts.is_empty():
+        return ""
+    text, times = counts.row(0)
+    if times < _OFTEN or 2 * times <= len(raw):
+        return ""
+    line = spec.column(column).line
+    where = f" in line {line} of columns.csv" if line else " in columns.csv"
+    return f"; if {text!r} means missing, add it to `missing`{where}"
 
 
 def _rule(rule: TextureSum | DepthOrder, standard: "Standard") -> "Expectation":

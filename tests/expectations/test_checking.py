@@ -233,6 +233,20 @@ def test_a_refused_column_of_the_key_makes_no_double_keys(spec, tmp_path):
     assert [f.spec_line for f in told.findings if f.refused] == ["columns.csv:5"]
 
 
+def test_an_undeclared_nodata_is_shown_with_the_line_that_declares_it(checked):
+    table = rows()
+    for row in table[:6]:
+        row[5] = "-999"
+    (finding,) = checked(text(HEADER, table)).findings
+    assert finding.samples[0] == "pits.csv#2: out_of_range, -999"
+    assert "if '-999' means missing, add it to `missing` in line 7 of columns.csv" in finding.change
+    for i, row in enumerate(table[:6]):
+        row[5] = f"{900 + i}"
+    (finding,) = checked(text(HEADER, table)).findings
+    assert finding.samples[1] == "pits.csv#3: out_of_range, 901"
+    assert "missing" not in finding.change
+
+
 def test_a_workbook_for_a_csv_file(checked, tmp_path):
     book = openpyxl.Workbook()
     for row in [HEADER, *rows()]:
