@@ -262,13 +262,15 @@ class ExpectLayerValuesToBeBetween(TableRule):
 class ExpectRefusedPixelsToBeAtMost(TableRule):
     """No layer of a column lost more than a share of its filled pixels to flags of doubt.
 
-    `refused` is the number of such pixels of each layer, from the flags table.
+    `refused` is the number of such pixels of each layer, from the flags table, and `shown` says
+    which value most of them hold, or one of them.
     """
 
     column: str
     refused: dict[str, int]
+    shown: dict[str, str]
     max_share: float
-    success_keys: ClassVar[tuple[str, ...]] = ("column", "refused", "max_share")
+    success_keys: ClassVar[tuple[str, ...]] = ("column", "refused", "shown", "max_share")
 
     @property
     def reads(self) -> list[str]:
@@ -282,7 +284,8 @@ class ExpectRefusedPixelsToBeAtMost(TableRule):
         layers = table.filter(pl.col("column") == self.column, lost > 0).select(
             "row_ref", share=lost / (lost + kept)
         )
-        found = pl.format("{} % of the filled pixels", (100 * pl.col("share")).round(2))
+        one = pl.col("row_ref").replace_strict(self.shown, default="", return_dtype=pl.String)
+        found = pl.format("{} % of the filled pixels{}", (100 * pl.col("share")).round(2), one)
         return layers.filter(pl.col("share") > self.max_share).select("row_ref", found=found), (
             f"at most {layers['share'].max():.2%} of the filled pixels of a layer"
         )

@@ -8,6 +8,7 @@ Each expectation carries `meta` with `blocking` (does its failure refuse the ver
 """
 
 import datetime
+import re
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
 
 # Flags that cast doubt on the reading of the file. Below detection and missing with a reason
 # are statements of the publisher, of which any share is fine; repeated points change no value.
-_OFTEN = 3
-"""Rows with one text from which it is told."""
 DOUBTS = (
     "out_of_range",
     "code_unknown",
@@ -44,6 +43,8 @@ DOUBTS = (
     "replicates_differ",
 )
 
+_OFTEN = 3
+"""Rows with one text from which it is told."""
 _ARROW_TYPES = {
     "text": "large_string",
     "categorical": "large_string",
@@ -383,11 +384,12 @@ def _raster(standard: "Standard") -> list["Expectation"]:
             derived.append(
                 ExpectRefusedPixelsToBeAtMost(
                     column=record.name,
-                    refused=refused,
+                    refused={ref: pixels for ref, (pixels, _) in refused.items()},
+                    shown={ref: said for ref, (_, said) in refused.items()},
                     max_share=standard.spec.max_flagged_share,
                     **meta(
-                        "so many pixels in doubt mean undeclared nodata or another unit or code: "
-                        + READ_REMEDY
+                        "so many pixels in doubt mean undeclared nodata (then write it into "
+                        "`missing` of the column), or another unit or code: " + READ_REMEDY
                     ),
                 )
             )
@@ -413,12 +415,23 @@ def _raster(standard: "Standard") -> list["Expectation"]:
     return derived
 
 
-def _refused_pixels(standard: "Standard", column: str) -> dict[str, int]:
-    """Pixels in doubt of each layer of a column; the detail of its flags begins with the count."""
-    counted = (
-        standard.flags.filter(pl.col("flag").is_in(DOUBTS), column=column)
-        .with_columns(pixels=pl.col("detail").str.extract(r"^(\d+) of ").cast(pl.Int64))
-        .group_by("row_ref", maintain_order=True)
-        .agg(pl.col("pixels").sum())
-    )
-    return dict(counted.iter_rows())
+def _refused_pixels(standard: "Standard", column: str) -> dict[str, tuple[int, str]]:
+    """Pixels in doubt of each layer of a column, and in words the commonest or farthest of them.
+
+    The detail of its flags begins with the count, and may end with the commonest value.
+    """
+    shown: dict[str, tuple[int, str]] = {}
+    doubts = standard.flags.filter(pl.col("flag").is_in(DOUBTS), column=column)
+    for row in doubts.iter_rows(named=True):
+        counted = re.match(r"(\d+) of ", row["detail"] or "")
+        if not counted:
+            continue
+        count, said = shown.get(row["row_ref"], (0, ""))
+        often = re.search(r"; (\d+) of them are (\S+)$", row["detail"])
+        one = row["raw"] if row["value"] is None else f"{row['value']:g}"
+        if often:
+            said = said or f", {often[1]} times {often[2]}"
+        elif one:
+            said = said or f", such as {one}"
+        shown[row["row_ref"]] = (count + int(counted[1]), said)
+    return shown
