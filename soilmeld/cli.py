@@ -349,8 +349,14 @@ def check(
     from expectations.checking import guess
 
     if source_id == "?":
-        for name, share in guess(path):
+        found = guess(path)
+        for name, share in found:
             console.print(f"{name}: has {share:.0%} of its headers")
+        if not found:
+            console.print(
+                "no source has most of its headers, or a layer of its name; unpack a zip first"
+            )
+            raise typer.Exit(1)
         return
     with errors.status("reading and checking"):
         result = check_file(load_spec(source_id), path, load_settings(settings_file))

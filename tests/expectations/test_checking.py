@@ -375,3 +375,10 @@ def test_the_command_line_ends_with_code_1_and_prints_json(tmp_path, name, conte
     assert finding["where"] == name
     assert finding["change"]
     assert finding["refused"] is True
+
+
+def test_a_file_of_no_source_is_said_to_be_none(tmp_path):
+    (tmp_path / "x.csv").write_text("a,b\n1,2\n")
+    done = CliRunner().invoke(app, ["check", "?", str(tmp_path / "x.csv")])
+    assert done.exit_code == 1
+    assert "no source has" in done.stdout
