@@ -219,11 +219,12 @@ def assumption(spec: SourceSpec, key: Sequence[str], header: bool) -> str | None
         return f"the spec assumed {what}" if evidence == "assumed" else None
     table = key[1] if key[:1] == ("tables",) and len(key) > 1 else None
     told = {c.evidence for c in spec.columns if table in (None, c.table)}
-    if told != {"assumed"}:
-        return None
     if key[-1:] == ("crs",):
         crs = spec.tables[table].read.crs if table else spec.space.crs
-        return f"the spec assumed the CRS {crs}" if crs else None
+        said = spec.space.crs_evidence or ("assumed" if told == {"assumed"} else "verified")
+        return f"the spec assumed the CRS {crs}" if crs and said == "assumed" else None
+    if told != {"assumed"}:
+        return None
     if table is None:
         return None
     return f"the spec assumed a file {' or '.join(spec.tables[table].files)} in this form"

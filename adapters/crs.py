@@ -183,7 +183,13 @@ def require_same_crs(
             f"the file's CRS and the declared one {apart}",
             source=spec.id,
             file=file,
-            samples=[f"file: {given[1].name}", f"declared: {given[0].name}"],
+            # PROJ calls a CRS without a name `unknown`; its text says what it is.
+            samples=[
+                f"{whose}: {text if crs.name == 'unknown' else crs.name}"
+                for whose, crs, text in zip(
+                    ("declared", "file"), given, (declared, stated), strict=True
+                )
+            ][::-1],
             remedy="if the file is right, set `crs: "
             f"{':'.join(given[1].to_authority() or ['null'])}` in source.yaml",
             spec_key=spec_key,
