@@ -110,11 +110,20 @@ def instructions(spec: SourceSpec) -> str:
 
 
 def expected(spec: SourceSpec) -> str:
-    """File names of all tables of a source, as they are matched."""
+    """File names of all tables of a source: as they are matched, or those of the layers."""
     return "; ".join(
-        " or ".join(table.files) + ("" if table.required else " (optional)")
-        for table in spec.tables.values()
+        (", ".join(_layer_files(spec, name)) or " or ".join(table.files))
+        + ("" if table.required else " (optional)")
+        for name, table in spec.tables.items()
     )
+
+
+def _layer_files(spec: SourceSpec, name: str) -> list[str]:
+    """Names of the files of a table of layers, each array as it stands in columns.csv."""
+    if spec.tables[name].read.reader not in ("raster", "netcdf"):
+        return []
+    files = [c.native.partition("#")[0] for c in spec.columns if c.table == name]
+    return list(dict.fromkeys(files))
 
 
 def poll(spec: SourceSpec, settings: Settings, now: datetime.datetime) -> Polled:

@@ -95,12 +95,14 @@ class Examination:
         tables: Native table -> its files among those handed in.
         standards: What would be committed, with NULL for what was refused; the main part first.
         findings: What differs.
+        unread: Tables of which a whole file was refused: their columns hold less, or nothing.
     """
 
     spec: SourceSpec
     tables: dict[str, list[str]]
     standards: tuple["Standard", ...]
     findings: tuple[Finding, ...]
+    unread: frozenset[str] = frozenset()
 
 
 def examine(spec: SourceSpec, path: Path, settings: Settings) -> Examination:
@@ -129,6 +131,7 @@ def examine(spec: SourceSpec, path: Path, settings: Settings) -> Examination:
     if raw.files or not any(finding.refused for finding in findings):
         findings += _missing_tables(spec, tables, whole)
     standards: list[Standard] = []
+    unread: set[str] = set()
     for piece in spec.pieces:
         here = [name for name in piece.tables if tables[name]]
         if not here:
@@ -140,7 +143,9 @@ def examine(spec: SourceSpec, path: Path, settings: Settings) -> Examination:
             except SoilmeldError as error:
                 errors.append(error)
         findings += _from_errors(piece, errors, tables)
-    return Examination(spec, tables, tuple(standards), tuple(dict.fromkeys(findings)))
+        unread |= _unread_tables(errors)
+    told = tuple(dict.fromkeys(findings))
+    return Examination(spec, tables, tuple(standards), told, frozenset(unread))
 
 
 def better_fit(spec: SourceSpec | None, path: Path) -> list[tuple[str, float]]:
@@ -214,11 +219,12 @@ def assumption(spec: SourceSpec, key: Sequence[str], header: bool) -> str | None
         return f"the spec assumed {what}" if evidence == "assumed" else None
     table = key[1] if key[:1] == ("tables",) and len(key) > 1 else None
     told = {c.evidence for c in spec.columns if table in (None, c.table)}
-    if told != {"assumed"}:
-        return None
     if key[-1:] == ("crs",):
         crs = spec.tables[table].read.crs if table else spec.space.crs
-        return f"the spec assumed the CRS {crs}" if crs else None
+        said = spec.space.crs_evidence or ("assumed" if told == {"assumed"} else "verified")
+        return f"the spec assumed the CRS {crs}" if crs and said == "assumed" else None
+    if told != {"assumed"}:
+        return None
     if table is None:
         return None
     return f"the spec assumed a file {' or '.join(spec.tables[table].files)} in this form"
@@ -247,8 +253,9 @@ def _present(spec: SourceSpec, path: Path, settings: Settings) -> dict[str, Path
     if path.is_file() and has_zips(spec, [path.name]):
         path = lay_out(spec, path.parent, [path.name], list, settings)
     if path.is_dir():
-        files = [p for p in sorted(path.rglob("*")) if p.is_file() and p.name != ORIGIN_FILE]
-        found = {p.relative_to(path).as_posix(): p for p in files}
+        found = _files(path)
+        if has_zips(spec, list(found)):
+            found = _files(lay_out(spec, path, list(found), list, settings))
     elif path.is_file():
         stem = path.name.split(".")[0].casefold()
         sides = [p for p in sorted(path.parent.iterdir()) if p.is_file() and p != path]
@@ -259,6 +266,12 @@ def _present(spec: SourceSpec, path: Path, settings: Settings) -> dict[str, Path
     if not found:
         raise ReadError("there is no file", source=spec.id, file=str(path), remedy="check the path")
     return found
+
+
+def _files(folder: Path) -> dict[str, Path]:
+    """Files of a folder by their name in it."""
+    files = [p for p in sorted(folder.rglob("*")) if p.is_file() and p.name != ORIGIN_FILE]
+    return {p.relative_to(folder).as_posix(): p for p in files}
 
 
 def _named(
@@ -443,8 +456,14 @@ def _from_errors(
     spec: SourceSpec, errors: Sequence[SoilmeldError], tables: dict[str, list[str]]
 ) -> Iterator[Finding]:
     refused = {error.spec_key[1] for error in errors if error.spec_key[:1] == ("columns",)}
+    refused |= {c.name for c in spec.columns if c.table in _unread_tables(errors)}
+    told: set[tuple[str | None, ...]] = set()
     for error in errors:
         key = error.spec_key
+        about = (error.problem, error.file, error.where, *error.samples)
+        if about in told:
+            continue  # of a layer that several columns need
+        told.add(about)
         if key == ("keys",) and refused & set(spec.keys):
             continue  # keys without a column that was refused are told by that
         if key[:1] == ("tables",) and not tables.get(key[1]):
@@ -460,6 +479,14 @@ def _from_errors(
             error.remedy or "",
             True,
         )
+
+
+def _unread_tables(errors: Sequence[SoilmeldError]) -> set[str]:
+    """Tables of which a whole file was refused."""
+    keys = [error.spec_key for error in errors]
+    return {
+        key[1] for key in keys if key[:1] == ("tables",) and key[2:3] in (("files",), ("read",))
+    }
 
 
 def _endings(table: Table, unknown: str = "") -> tuple[str, ...]:

@@ -33,6 +33,8 @@ BELOW_DETECTION = r"(?i)^<\s*(?:lod|loq|dl|([0-9]+(?:[.,][0-9]+)?))\s*>?$"
 # '>200': beyond the reach of the survey.
 ABOVE_LIMIT = r"^>\s*([0-9]+(?:[.,][0-9]+)?)$"
 _CELLS_AT_ONCE = 2_000_000
+# Rows in which headers are looked for that are not where they should be.
+_LOOKED_AT = 20
 # Between row number and header while the elements of an array stand one below the other.
 _OF = " of "
 _YES, _NO = ("1", "true", "t", "yes", "y"), ("0", "false", "f", "no", "n")
@@ -328,8 +330,12 @@ def _refuse_headers(
     """One error for all headers; or one for each, where all errors are asked for."""
     wanted = sum(len(c.natives) for c in spec.columns if c.table == name and c.required)
     if len(missing) > wanted / 2:
-        # Without most of its headers it is another file, of which no single header tells anything.
-        refuse(_header_error(spec, name, native, missing, unknown), ("tables", name, "files"))
+        # Without most of its headers it is another file, of which no single header tells anything,
+        # unless they stand further down.
+        error = _headers_below(spec, name, native) or _header_error(
+            spec, name, native, missing, unknown, ("tables", name, "files")
+        )
+        refuse(error)
         return
     if missing and not collecting():
         raise _header_error(spec, name, native, missing, unknown, ("columns", missing[0][0].name))
@@ -339,6 +345,35 @@ def _refuse_headers(
         unknown = [h for h in unknown if not (error.remedy or "").startswith(f"if {h!r} is ")]
     if spec.tables[name].extra_columns == "refuse" and unknown:
         refuse(_header_error(spec, name, native, [], unknown), ("tables", name, "extra_columns"))
+
+
+def _headers_below(spec: SourceSpec, name: str, native: NativeTable) -> ReadError | None:
+    """An error that says where the headers are, if one of the first rows holds most of them."""
+    read = spec.tables[name].read
+    spellings = [
+        {plain_header(s) for s in (c.native, *c.aliases)}
+        for c in spec.columns
+        if c.table == name and c.required and not c.is_array and c.native != "*"
+    ]
+    if read.block_row is not None:  # `block: header`; the row itself holds the header alone
+        spellings = [{s.rpartition(": ")[2] for s in some} for some in spellings]
+    for number, texts in zip(native.rows[:_LOOKED_AT], native.cells.iter_rows(), strict=False):
+        held = {plain_header(text) for text in texts if text}
+        if 2 * sum(bool(some & held) for some in spellings) <= max(len(spellings), 2):
+            continue
+        change = f"`header_row: {number - 1}`"
+        if read.block_row is not None:
+            change += f" and `block_row: {number - 1 - read.header_row + read.block_row}`"
+        return ReadError(
+            f"its headers seem to stand in row {number}, not in row {read.header_row + 1}",
+            source=spec.id,
+            file=native.place,
+            where="header",
+            samples=[text for text in texts if text],
+            remedy=f"set {change} under `read` of table {name} in source.yaml",
+            spec_key=("tables", name, "read", "header_row"),
+        )
+    return None
 
 
 def _line(spec: SourceSpec, column: Column) -> str:

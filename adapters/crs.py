@@ -5,7 +5,7 @@ Belongs here: telling whether two CRS place things at the same spot. Never here:
 
 import functools
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -81,6 +81,40 @@ def refuse_unread_projection(spec: SourceSpec, path: Path, file: str) -> None:
             )
 
 
+def same_crs(one: str, other: str, bounds: tuple[float, float, float, float]) -> bool:
+    """Do two CRS place the same data alike?
+
+    PROJ writes one CRS in several ways, by its version and even by what it was asked before in the
+    same process: texts tell nothing.
+
+    Args:
+        one: A CRS.
+        other: Another.
+        bounds: Extent of the data in either; they are compared at its corners and centre.
+    """
+    from pyproj.exceptions import CRSError, ProjError
+
+    if one == other:
+        return True
+    try:
+        return bool(np.max(_metres_apart(one, other, bounds)) <= _SAME_WITHIN_M)
+    except (CRSError, ProjError, ValueError):
+        return False
+
+
+def _metres_apart(
+    one: str, other: str, bounds: tuple[float, float, float, float]
+) -> np.ndarray[Any, Any]:
+    """How far apart two CRS place the corners and the centre of an extent."""
+    from pyproj import Geod
+
+    west, south, east, north = bounds
+    x = np.array([west, east, west, east, (west + east) / 2])
+    y = np.array([south, south, north, north, (south + north) / 2])
+    places = [to_degrees(crs).transform(x, y, errcheck=True) for crs in (one, other)]
+    return Geod(ellps="WGS84").inv(*places[0], *places[1])[2]
+
+
 def require_same_crs(
     spec: SourceSpec,
     file: str,
@@ -102,7 +136,7 @@ def require_same_crs(
     Raises:
         ReadError: Neither is there, one does not parse, or they place the data differently.
     """
-    from pyproj import CRS, Geod
+    from pyproj import CRS
     from pyproj.exceptions import CRSError, ProjError
 
     spec_key = ("space", "crs")
@@ -130,14 +164,8 @@ def require_same_crs(
                 spec_key=spec_key,
             )
         return only.to_wkt()
-    west, south, east, north = bounds
-    x = np.array([west, east, west, east, (west + east) / 2])
-    y = np.array([south, south, north, north, (south + north) / 2])
     try:
-        places = [
-            to_degrees(crs).transform(x, y, errcheck=True) for crs in (declared, stated) if crs
-        ]
-        _, _, metres = Geod(ellps="WGS84").inv(*places[0], *places[1])
+        metres = _metres_apart(str(declared), str(stated), bounds)
     except (ProjError, ValueError) as error:
         raise ReadError(
             f"its CRS places the data nowhere on Earth: {error}",
@@ -155,7 +183,13 @@ def require_same_crs(
             f"the file's CRS and the declared one {apart}",
             source=spec.id,
             file=file,
-            samples=[f"file: {given[1].name}", f"declared: {given[0].name}"],
+            # PROJ calls a CRS without a name `unknown`; its text says what it is.
+            samples=[
+                f"{whose}: {text if crs.name == 'unknown' else crs.name}"
+                for whose, crs, text in zip(
+                    ("declared", "file"), given, (declared, stated), strict=True
+                )
+            ][::-1],
             remedy="if the file is right, set `crs: "
             f"{':'.join(given[1].to_authority() or ['null'])}` in source.yaml",
             spec_key=spec_key,

@@ -16,6 +16,7 @@ import numpy as np
 import polars as pl
 
 from adapters.archive import RawVersion, active, candidate, load
+from adapters.crs import same_crs
 from adapters.errors import ArchiveError
 from adapters.quarantine import quarantined
 from adapters.settings import Settings
@@ -332,6 +333,8 @@ def _ks(old: np.ndarray | None, new: np.ndarray | None) -> float | None:
 
 
 def _layer_shifts(old: _Made, new: _Made) -> list[ColumnShift]:
+    from rasterio.transform import Affine, array_bounds
+
     shifts = []
     before, after = (
         {(r["column"], r["element"]): r for r in made.table.iter_rows(named=True)}
@@ -349,7 +352,10 @@ def _layer_shifts(old: _Made, new: _Made) -> list[ColumnShift]:
         if one["sha256"] == other["sha256"]:
             continue
         pixels = [_pixels(made.root / row["path"]) for made, row in ((old, one), (new, other))]
-        grid = [g for g in ("crs", "transform", "width", "height") if one[g] != other[g]]
+        grid = [g for g in ("transform", "width", "height") if one[g] != other[g]]
+        box = array_bounds(one["height"], one["width"], Affine(*one["transform"]))
+        if not same_crs(one["crs"], other["crs"], box):
+            grid.insert(0, "crs")
         changed = None
         if not grid:
             same = np.isclose(*pixels, rtol=1e-6, atol=0, equal_nan=True)

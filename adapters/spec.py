@@ -285,6 +285,11 @@ class Space(_Model):
     crs: str | None = Field(
         None, description="CRS of `x` and `y`, or of the geometry where the files are silent."
     )
+    crs_evidence: Literal["verified", "assumed"] | None = Field(
+        None,
+        description="Was the CRS seen in public material, or is it general knowledge? Where this "
+        "is silent, as the columns' headers.",
+    )
     crs_column: str | None = Field(
         None, description="Canonical column that holds the CRS of each row."
     )

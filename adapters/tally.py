@@ -15,6 +15,10 @@ Flag = tuple[str, str, str, str | None, float | None, str]
 """A line of flags in the layout of docs/data_model.md."""
 
 
+_OFTEN = 3
+"""Pixels of one value from which it is told: it may be an undeclared nodata."""
+
+
 @dataclass
 class Tally:
     """Counts of one layer; the caller raises them strip by strip."""
@@ -25,6 +29,7 @@ class Tally:
     high: float = -np.inf
     refused: int = 0
     worst: float = np.nan
+    repeated: dict[float, int] = field(default_factory=dict)
     unknown: int = 0
     code: float = np.nan
     lacking: str = ""
@@ -48,7 +53,13 @@ class Tally:
     def refuse(self, values: np.ndarray) -> None:
         """Count values outside of the plausible range, in the canonical unit."""
         self.refused += values.size
-        self.worst = float(np.nanmax([self.worst, np.max(np.abs(values))]))
+        farthest = float(values[np.argmax(np.abs(values))])
+        if not abs(self.worst) >= abs(farthest):
+            self.worst = farthest
+        same, times = np.unique(values, return_counts=True)
+        often = int(np.argmax(times))
+        value = float(same[often])
+        self.repeated[value] = self.repeated.get(value, 0) + int(times[often])
 
     def clip(self, values: np.ndarray) -> None:
         """Count values that fell slightly too low, in the native unit."""
@@ -92,6 +103,9 @@ class Tally:
         if self.refused:
             low, high, unit = column_range(column)
             said = f"pixels outside {low:g} to {high:g} {unit}"
+            value, times = max(self.repeated.items(), key=lambda pair: pair[1])
+            if times >= _OFTEN and 2 * times > self.refused:
+                said += f"; {times} of them are {value:g}"
             flag("out_of_range", None, self.worst, self.refused, said)
         if self.off and rule is not None:
             said = (

@@ -7,17 +7,20 @@ Never here: how either is found (`adapters.checking`, `engine`), printing.
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from adapters.checking import Finding, assumption, better_fit, examine, spec_line
+from adapters.checking import Examination, Finding, assumption, better_fit, examine, spec_line
 from adapters.errors import ReadError
 from adapters.settings import Settings
 from adapters.spec import SourceSpec
 from expectations.baselines import baseline
 from expectations.engine import CheckResult, validate
 from expectations.slips import slip_expectations
+
+if TYPE_CHECKING:
+    from adapters.standardise import Standard
 
 
 @dataclass(frozen=True)
@@ -99,7 +102,8 @@ def check(spec: SourceSpec, path: Path, settings: Settings) -> Check:
                 found = _finding(standard.spec, result)
                 # What was refused is NULL in the table, or told as a key: no need to tell it again.
                 told = {spec_line(standard.spec, ("columns", c)) for c in _columns(result)}
-                if not result.success and not refused & {found.spec_line, *told}:
+                told.add(found.spec_line)
+                if not (result.success or refused & told or _empty(standard, result, examined)):
                     findings.append(found)
         flags = [s.flags["flag"] for s in examined.standards]
         counted = pl.concat(flags).value_counts(sort=True) if flags else None
@@ -125,6 +129,18 @@ def guess(path: Path) -> list[tuple[str, float]]:
     if not path.is_file():
         raise ReadError("no such file", file=str(path), remedy="check the path")
     return better_fit(None, path.resolve())
+
+
+def _empty(standard: "Standard", result: CheckResult, examined: Examination) -> bool:
+    """Is a result about columns that are empty because a file was refused?"""
+    spec = standard.spec
+    # Without the rows nothing else is joined.
+    all_of_them = any(
+        t in spec.tables and spec.tables[t].compose == "rows" for t in examined.unread
+    )
+    refused = {c.name for c in spec.columns if all_of_them or c.table in examined.unread}
+    about = refused.intersection(_columns(result), standard.table.columns)
+    return bool(about) and all(standard.table[c].null_count() == len(standard.table) for c in about)
 
 
 def _columns(result: CheckResult) -> list[str]:

@@ -16,6 +16,7 @@ import pyarrow as pa
 from great_expectations.execution_engine import PandasExecutionEngine
 from great_expectations.expectations.expectation import BatchExpectation
 
+from adapters.crs import same_crs
 from adapters.rules import depth_order, texture_sum
 from adapters.spec import DepthOrder, TextureSum
 from expectations.baselines import extent, files, layer
@@ -202,20 +203,22 @@ class ExpectFlaggedShareToBeAtMost(TableRule):
     Values that are not ordinary were taken out of the table and stand in its flags table. A slip of
     the unit of a whole column therefore shows as a large share here, not as values out of range.
 
-    `flagged` is counted from the flags table when the suite is derived; `column` None: flags of
-    the whole row.
+    `flagged` is counted from the flags table when the suite is derived, and `found` says what
+    stands in the first of its rows; `column` None: flags of the whole row.
     """
 
     column: str | None = None
     flagged: dict[str, int]
     rows_flagged: int
     row_refs: list[str]
+    found: list[str]
     max_share: float
     success_keys: ClassVar[tuple[str, ...]] = (
         "column",
         "flagged",
         "rows_flagged",
         "row_refs",
+        "found",
         "max_share",
     )
 
@@ -227,10 +230,7 @@ class ExpectFlaggedShareToBeAtMost(TableRule):
         )
         if share <= self.max_share:
             return _none_found(observed)
-        flags = " ".join(sorted(self.flagged))
-        return pl.DataFrame({"row_ref": self.row_refs, "found": [flags] * len(self.row_refs)}), (
-            observed
-        )
+        return pl.DataFrame({"row_ref": self.row_refs, "found": self.found}), observed
 
 
 class ExpectLayerValuesToBeBetween(TableRule):
@@ -262,13 +262,15 @@ class ExpectLayerValuesToBeBetween(TableRule):
 class ExpectRefusedPixelsToBeAtMost(TableRule):
     """No layer of a column lost more than a share of its filled pixels to flags of doubt.
 
-    `refused` is the number of such pixels of each layer, from the flags table.
+    `refused` is the number of such pixels of each layer, from the flags table, and `shown` says
+    which value most of them hold, or one of them.
     """
 
     column: str
     refused: dict[str, int]
+    shown: dict[str, str]
     max_share: float
-    success_keys: ClassVar[tuple[str, ...]] = ("column", "refused", "max_share")
+    success_keys: ClassVar[tuple[str, ...]] = ("column", "refused", "shown", "max_share")
 
     @property
     def reads(self) -> list[str]:
@@ -282,7 +284,8 @@ class ExpectRefusedPixelsToBeAtMost(TableRule):
         layers = table.filter(pl.col("column") == self.column, lost > 0).select(
             "row_ref", share=lost / (lost + kept)
         )
-        found = pl.format("{} % of the filled pixels", (100 * pl.col("share")).round(2))
+        one = pl.col("row_ref").replace_strict(self.shown, default="", return_dtype=pl.String)
+        found = pl.format("{} % of the filled pixels{}", (100 * pl.col("share")).round(2), one)
         return layers.filter(pl.col("share") > self.max_share).select("row_ref", found=found), (
             f"at most {layers['share'].max():.2%} of the filled pixels of a layer"
         )
@@ -368,9 +371,9 @@ class ExpectLayersToBeLike(TableRule):
         for name, (low, high) in (ranges or {}).items():
             if not low <= row[name] <= high:
                 faults.append(f"{name} {row[name]:.6g}, not {low:.6g} to {high:.6g}")
-        if row["crs"] != self.crs:
-            return [*faults, "another CRS"]
         now = layer(row)
+        if not same_crs(row["crs"], self.crs, now.box):
+            return [*faults, "another CRS"]
         if now.covered < covered:
             faults.append(f"values on {now.covered:.4g}, not {covered:.4g}, squared units of CRS")
         if (share := shared(tuple(box), now.box)) < self.min_share:

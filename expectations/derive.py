@@ -8,6 +8,7 @@ Each expectation carries `meta` with `blocking` (does its failure refuse the ver
 """
 
 import datetime
+import re
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -42,6 +43,8 @@ DOUBTS = (
     "replicates_differ",
 )
 
+_OFTEN = 3
+"""Rows with one text from which it is told."""
 _ARROW_TYPES = {
     "text": "large_string",
     "categorical": "large_string",
@@ -280,7 +283,8 @@ def _flagged(standard: "Standard") -> list["Expectation"]:
     # A column without such a flag needs no check: its share is 0.
     for column in doubts["column"].unique(maintain_order=True):
         here = doubts.filter(pl.col("column").eq_missing(pl.lit(column, pl.String)))
-        rows = here["row_ref"].unique(maintain_order=True)
+        first = here.unique("row_ref", keep="first", maintain_order=True)
+        rows = first["row_ref"]
         flagged = here.group_by("flag").agg(pl.col("row_ref").n_unique()).sort("flag")
         derived.append(
             ExpectFlaggedShareToBeAtMost(
@@ -288,11 +292,32 @@ def _flagged(standard: "Standard") -> list["Expectation"]:
                 flagged=dict(flagged.iter_rows()),
                 rows_flagged=rows.len(),
                 row_refs=rows.head(SAMPLES).to_list(),
+                found=[
+                    flag if raw is None else f"{flag}, {raw}"
+                    for flag, raw in first.select("flag", "raw").head(SAMPLES).iter_rows()
+                ],
                 max_share=standard.spec.max_flagged_share,
-                **meta("so many values in doubt mean another unit, order or code: " + READ_REMEDY),
+                **meta(
+                    "so many values in doubt mean another unit, order or code: "
+                    + READ_REMEDY
+                    + _one_text(standard.spec, column, first["raw"])
+                ),
             )
         )
     return derived
+
+
+def _one_text(spec: SourceSpec, column: str | None, raw: pl.Series) -> str:
+    """What to do where most of the values in doubt are one text, as an undeclared nodata is."""
+    counts = raw.drop_nulls().value_counts(sort=True, name="times")
+    if column is None or counts.is_empty():
+        return ""
+    text, times = counts.row(0)
+    if times < _OFTEN or 2 * times <= len(raw):
+        return ""
+    line = spec.column(column).line
+    where = f" in line {line} of columns.csv" if line else " in columns.csv"
+    return f"; if {text!r} means missing, add it to `missing`{where}"
 
 
 def _rule(rule: TextureSum | DepthOrder, standard: "Standard") -> "Expectation":
@@ -359,11 +384,12 @@ def _raster(standard: "Standard") -> list["Expectation"]:
             derived.append(
                 ExpectRefusedPixelsToBeAtMost(
                     column=record.name,
-                    refused=refused,
+                    refused={ref: pixels for ref, (pixels, _) in refused.items()},
+                    shown={ref: said for ref, (_, said) in refused.items()},
                     max_share=standard.spec.max_flagged_share,
                     **meta(
-                        "so many pixels in doubt mean undeclared nodata or another unit or code: "
-                        + READ_REMEDY
+                        "so many pixels in doubt mean undeclared nodata (then write it into "
+                        "`missing` of the column), or another unit or code: " + READ_REMEDY
                     ),
                 )
             )
@@ -389,12 +415,23 @@ def _raster(standard: "Standard") -> list["Expectation"]:
     return derived
 
 
-def _refused_pixels(standard: "Standard", column: str) -> dict[str, int]:
-    """Pixels in doubt of each layer of a column; the detail of its flags begins with the count."""
-    counted = (
-        standard.flags.filter(pl.col("flag").is_in(DOUBTS), column=column)
-        .with_columns(pixels=pl.col("detail").str.extract(r"^(\d+) of ").cast(pl.Int64))
-        .group_by("row_ref", maintain_order=True)
-        .agg(pl.col("pixels").sum())
-    )
-    return dict(counted.iter_rows())
+def _refused_pixels(standard: "Standard", column: str) -> dict[str, tuple[int, str]]:
+    """Pixels in doubt of each layer of a column, and in words the commonest or farthest of them.
+
+    The detail of its flags begins with the count, and may end with the commonest value.
+    """
+    shown: dict[str, tuple[int, str]] = {}
+    doubts = standard.flags.filter(pl.col("flag").is_in(DOUBTS), column=column)
+    for row in doubts.iter_rows(named=True):
+        counted = re.match(r"(\d+) of ", row["detail"] or "")
+        if not counted:
+            continue
+        count, said = shown.get(row["row_ref"], (0, ""))
+        often = re.search(r"; (\d+) of them are (\S+)$", row["detail"])
+        one = row["raw"] if row["value"] is None else f"{row['value']:g}"
+        if often:
+            said = said or f", {often[1]} times {often[2]}"
+        elif one:
+            said = said or f", such as {one}"
+        shown[row["row_ref"]] = (count + int(counted[1]), said)
+    return shown

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
+from adapters.crs import same_crs
+from expectations.baselines import layer
 from expectations.readings import Slip, readings
 
 if TYPE_CHECKING:
@@ -268,7 +270,9 @@ def _layers(
     for row in standard.table.iter_rows(named=True):
         key = (row["column"], row["element"])
         old = before.get(key)
-        if old is None or row["crs"] != old["crs"]:
+        if old is None:
+            continue
+        if row["crs"] != old["crs"] and not same_crs(row["crs"], old["crs"], layer(row).box):
             continue
         paths = [root / row["path"], last_root / old["path"]]
         if row["sha256"] == old["sha256"] or not paths[1].is_file():

@@ -33,6 +33,8 @@ app = typer.Typer(
 app.add_typer(tiles, name="tiles")
 app.add_typer(profiles, name="profiles")
 app.command("describe-profile")(describe_profile)
+_LEAST = 12
+"""Letters that a column of a table shows in a line, at least, of the longest that it holds."""
 console = Console()
 errors = Console(stderr=True)
 
@@ -59,19 +61,39 @@ def _open(settings_file: Path | None):
 
 
 def _print(frame, title: str, limit: int | None = None) -> None:
-    """Print a polars frame as a table, at most `limit` rows of it."""
+    """Print a polars frame as a table, at most `limit` rows of it.
+
+    Columns for which the screen is too narrow are left out, from the right, and told.
+    """
+    shown = frame if limit is None else frame.head(limit)
+    names = list(frame.columns)
+    while len(names) > 1 and _least_width(shown.select(names)) > console.width:
+        names.pop()
     table = Table(title=title, title_justify="left", header_style="bold")
-    for place, name in enumerate(frame.columns):
+    for place, name in enumerate(names):
         # What one copies into the next command is never cut.
         table.add_column(name, overflow="fold", no_wrap=place == 0)
-    shown = frame if limit is None else frame.head(limit)
-    for row in shown.iter_rows():
-        table.add_row(
-            *["" if v is None else f"{v:.4g}" if isinstance(v, float) else str(v) for v in row]
-        )
+    for row in shown.select(names).iter_rows():
+        table.add_row(*map(_cell, row))
     console.print(table)
+    if left_out := frame.columns[len(names) :]:
+        console.print(f"too narrow a screen for: {', '.join(left_out)}")
     if shown.height < frame.height:
         console.print(f"{shown.height} of {frame.height:,} rows; --out writes all of them")
+
+
+def _cell(value: object) -> str:
+    return "" if value is None else f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _least_width(frame) -> int:
+    """Width of a table whose first column is whole and whose others are no narrower than this."""
+    first, *others = frame.columns
+    whole = max([len(first), *(len(_cell(v)) for v in frame[first])])
+    folded = [
+        min(_LEAST, max([len(name), *(len(_cell(v)) for v in frame[name])])) for name in others
+    ]
+    return whole + sum(folded) + 3 * len(frame.columns) + 1
 
 
 def _told(rows: str, frame, dictionary: dict[str, dict], path: Path) -> None:
@@ -127,7 +149,9 @@ def twin(
 @app.command()
 def sources(settings_file: SettingsFile = None) -> None:
     """List the published sources with origin, rows and licence."""
-    _print(_open(settings_file).sources().drop("attribution"), "Published sources")
+    found = _open(settings_file).sources().drop("attribution")
+    order = ["source", "origin", "rows", "licence", "redistribute"]
+    _print(found.select(*order, *(c for c in found.columns if c not in order)), "Published sources")
 
 
 @app.command()
@@ -139,7 +163,7 @@ def source(source_id: str, settings_file: SettingsFile = None) -> None:
     console.print(f"[bold]{about['title']}[/bold]  ({about['origin']}, {about['rows']:,} rows)")
     console.print(f"licence {about['licence']}: {about['attribution']}")
     _print(
-        columns.select("name", "kind", "native", "native_unit", "unit", "method", "evidence"),
+        columns.select("name", "native", "native_unit", "unit", "evidence", "method", "kind"),
         "Columns",
     )
     checks = data.checks(source_id)
@@ -208,8 +232,9 @@ def query(
         complete=complete,
     )
     if out is None:
-        keep = ["sample_id", "longitude", "latitude", "depth_top", "depth_bottom"]
-        _print(frame.select(*keep, *(feature or [])), f"Samples of group {group}", limit=20)
+        place = ["longitude", "latitude", "depth_top", "depth_bottom"]
+        shown = frame.select("sample_id", *(feature or []), *place)
+        _print(shown, f"Samples of group {group}", limit=20)
         return
     dictionary = data.dictionary(group)
     _told(
@@ -324,8 +349,14 @@ def check(
     from expectations.checking import guess
 
     if source_id == "?":
-        for name, share in guess(path):
+        found = guess(path)
+        for name, share in found:
             console.print(f"{name}: has {share:.0%} of its headers")
+        if not found:
+            console.print(
+                "no source has most of its headers, or a layer of its name; unpack a zip first"
+            )
+            raise typer.Exit(1)
         return
     with errors.status("reading and checking"):
         result = check_file(load_spec(source_id), path, load_settings(settings_file))

@@ -30,6 +30,8 @@ _WEB_PAGE = re.compile(
     re.I | re.S,
 )
 
+# Files that say nothing without those of the same stem beside them.
+_SIDES = {".rst": (".rdc",), ".shp": (".shx", ".dbf")}
 
 ODD_SCHEMA = {"row": pl.UInt32, "place": pl.String, "text": pl.String}
 
@@ -218,6 +220,25 @@ def refuse_web_page(source: str, file: str, path: Path) -> None:
             samples=[start.decode("utf-8", "replace").strip()[:80]],
             remedy="log in at the landing page of the source, download the file itself, and put "
             "it in place of this one",
+        )
+
+
+def require_sides(spec: SourceSpec, path: Path, file: str) -> None:
+    """Refuse a file without those beside it that it is one with.
+
+    Raises:
+        ReadError: One of them is absent.
+    """
+    wanted = _SIDES.get(path.suffix.lower(), ())
+    there = {p.name.casefold() for p in path.parent.iterdir()} if wanted else set()
+    absent = [side for side in wanted if f"{path.stem}{side}".casefold() not in there]
+    if absent:
+        names = " and ".join(f"{PurePosixPath(file).stem}{suffix}" for suffix in absent)
+        raise ReadError(
+            f"{names} is not beside it",
+            source=spec.id,
+            file=file,
+            remedy=f"put {names} of the same download into the same folder",
         )
 
 

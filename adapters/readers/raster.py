@@ -15,6 +15,7 @@ from rasterio.transform import Affine
 
 from adapters.crs import refuse_unread_projection, require_same_crs, without_place
 from adapters.errors import ReadError
+from adapters.readers import require_sides
 from adapters.spec import Read, SourceSpec
 
 # Corners of aligned grids differ by what is lost in printing them, cells of other grids by more.
@@ -86,10 +87,11 @@ def open_band(spec: SourceSpec, read: Read, path: Path, file: str, band: str) ->
     from rasterio.errors import RasterioError
     from rasterio.windows import Window
 
+    require_sides(spec, path, file)
     try:
         source = rasterio.open(path)
     except RasterioError as error:
-        raise _broken(spec, file, band, error) from error
+        raise _broken(spec, path, file, band, error) from error
     with source:
         if source.transform.is_identity:
             raise ReadError(
@@ -110,7 +112,7 @@ def open_band(spec: SourceSpec, read: Read, path: Path, file: str, band: str) ->
                 stored = source.read(number, window=window)
                 hidden = source.read_masks(number, window=window) == 0 if masked else None
             except RasterioError as error:
-                raise _broken(spec, file, band, error) from error
+                raise _broken(spec, path, file, band, error) from error
             values = stored.astype(np.float64)
             if nodata is not None:
                 values[stored == np.asarray(nodata).astype(stored.dtype)] = np.nan
@@ -266,9 +268,10 @@ def _value_names(spec: SourceSpec, path: Path, file: str) -> dict[int, str | Non
     return None
 
 
-def _broken(spec: SourceSpec, file: str, band: str, error: Exception) -> ReadError:
+def _broken(spec: SourceSpec, path: Path, file: str, band: str, error: Exception) -> ReadError:
+    said = str(error.__cause__ or error).replace(str(path), file)
     return ReadError(
-        f"the raster cannot be read to its end: {error.__cause__ or error}",
+        f"the raster cannot be read to its end: {said}",
         source=spec.id,
         file=file,
         where=f"band {band or 1}",

@@ -14,14 +14,16 @@ import numpy as np
 import polars as pl
 
 from adapters.errors import ReadError
-from adapters.readers import NativeTable
+from adapters.readers import NativeTable, plain_header
 from adapters.spec import SourceSpec
 
 if TYPE_CHECKING:
-    from fastexcel import CellErrors
+    from fastexcel import CellErrors, ExcelReader
 
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _UTF8 = ("utf-8", "utf-8-sig", "ascii")
+# Lines of title and remarks that may stand above a header.
+_ABOVE = 20
 # Office Open XML (ECMA-376), error values of a cell, by calamine's names.
 _ERRORS = {
     "NA": "#N/A",
@@ -56,6 +58,17 @@ def read_csv(spec: SourceSpec, name: str, path: Path, file: str) -> NativeTable:
         )
     require_delimiter(spec, name, file, data.splitlines()[lines[0] - 1].decode(), delimiters)
     wrong = np.flatnonzero(delimiters != delimiters[0])
+    if above := _lines_above(delimiters):
+        raise ReadError(
+            f"its headers seem to stand in line {lines[above]}, not in line {lines[0]}",
+            source=spec.id,
+            file=file,
+            where="header",
+            samples=[data.splitlines()[lines[i] - 1].decode()[:80] for i in (0, above)],
+            remedy=f"set `header_row: {read.header_row + above}` under `read` of table {name} in "
+            "source.yaml",
+            spec_key=("tables", name, "read", "header_row"),
+        )
     if len(wrong):
         raise ReadError(
             f"{len(wrong)} rows have another number of cells than the header's "
@@ -68,7 +81,9 @@ def read_csv(spec: SourceSpec, name: str, path: Path, file: str) -> NativeTable:
             remedy="fetch the file again, or correct `delimiter` in source.yaml",
         )
     schema = {str(i): pl.String for i in range(int(delimiters[0]) + 1)}
-    frame = parsed(spec, name, file, data, schema)[read.header_row :]
+    # What stands above the header may have any number of cells.
+    below = data.split(b"\n", int(lines[0]) - 1)[-1]
+    frame = parsed(spec, name, file, below, schema)
     if frame.height != len(lines):
         raise ReadError(
             f"{frame.height} rows were read where the file has {len(lines)}",
@@ -82,6 +97,14 @@ def read_csv(spec: SourceSpec, name: str, path: Path, file: str) -> NativeTable:
     rows = pl.Series("row", lines[1:], dtype=pl.Int64)
     keep = ~cells.select(blank).to_series()
     return _without_empty_columns(file, headers, cells.filter(keep), rows.filter(keep))
+
+
+def _lines_above(delimiters: np.ndarray) -> int:
+    """How many lines of fewer cells stand above a table whose other rows all have as many."""
+    others = np.flatnonzero(delimiters != delimiters[-1])
+    above = int(others[-1]) + 1 if len(others) else 0
+    fewer = bool((delimiters[:above] < delimiters[-1]).all())
+    return above if fewer and above <= _ABOVE and len(delimiters) - above > above else 0
 
 
 def parsed(
@@ -163,6 +186,8 @@ def read_workbook(spec: SourceSpec, name: str, path: Path, file: str) -> NativeT
         )
     sheet = read.sheet or book.sheet_names[0]
     place = f"{file}!{sheet}"
+    if read.sheet is None and len(book.sheet_names) > 1:
+        _require_first_sheet(spec, name, file, book)
     top = read.header_row if read.block_row is None else min(read.header_row, read.block_row)
     try:
         batch, errors = book.load_sheet(
@@ -200,6 +225,14 @@ def read_workbook(spec: SourceSpec, name: str, path: Path, file: str) -> NativeT
     text.columns, number.columns = names, names
     cells = filled(_exact(text, number))
     skipped = read.header_row - top
+    if cells.height < skipped:
+        raise ReadError(
+            "no header row",
+            source=spec.id,
+            file=place,
+            where=f"row {read.header_row + 1}",
+            remedy=f"correct header_row of table {name} in source.yaml",
+        )
     headers = first if skipped == 0 else tuple(h or "" for h in cells.row(skipped - 1))
     if read.block_row is not None:
         headers = _with_blocks(first, headers)
@@ -207,6 +240,38 @@ def read_workbook(spec: SourceSpec, name: str, path: Path, file: str) -> NativeT
     cells, rows = cells[skipped:], rows[skipped:]
     keep = ~cells.select(pl.all_horizontal(pl.all().is_null())).to_series()
     return _without_empty_columns(place, headers, cells.filter(keep), rows.filter(keep))
+
+
+def _require_first_sheet(spec: SourceSpec, name: str, file: str, book: "ExcelReader") -> None:
+    """Refuse a workbook whose first sheet lacks the headers that another sheet has.
+
+    Raises:
+        ReadError: So it is; without a word the first sheet would be read and the table be missing.
+    """
+    row = spec.tables[name].read.header_row
+    wanted = [
+        {plain_header(s.rpartition(": ")[2]) for s in (c.native, *c.aliases)}
+        for c in spec.columns
+        if c.table == name and c.required and not c.is_array and c.native != "*"
+    ]
+    shares = []
+    for sheet in book.sheet_names:
+        cells = pl.DataFrame(book.load_sheet(sheet, header_row=None, n_rows=row + 1).to_arrow())
+        held = {plain_header(str(cell)) for line in cells.rows() for cell in line if cell}
+        shares.append(sum(bool(spellings & held) for spellings in wanted))
+    best = max(range(len(shares)), key=shares.__getitem__)
+    if 2 * shares[0] < len(wanted) < 2 * shares[best]:
+        raise ReadError(
+            f"its first sheet, {book.sheet_names[0]!r}, has not the headers that "
+            f"{book.sheet_names[best]!r} has",
+            source=spec.id,
+            file=file,
+            where="header",
+            samples=book.sheet_names,
+            remedy=f"set `sheet: {book.sheet_names[best]}` under `read` of table {name} in "
+            "source.yaml, or put that sheet first",
+            spec_key=("tables", name, "read", "sheet"),
+        )
 
 
 def decoded(spec: SourceSpec, name: str, data: bytes, file: str, first_line: int = 1) -> str:

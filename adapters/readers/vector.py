@@ -11,7 +11,7 @@ import polars as pl
 
 from adapters.crs import refuse_unread_projection, without_place
 from adapters.errors import ReadError
-from adapters.readers import NativeTable, as_text
+from adapters.readers import NativeTable, as_text, require_sides
 from adapters.spec import SourceSpec
 
 # GDAL knows encodings by their IANA names.
@@ -28,6 +28,7 @@ def read_vector(spec: SourceSpec, name: str, path: Path, file: str) -> NativeTab
     import pyogrio.raw
     from pyogrio.errors import DataLayerError, DataSourceError, FeatureError
 
+    require_sides(spec, path, file)
     read = spec.tables[name].read
     codec = codecs.lookup(read.encoding).name
     # Formats other than dbf know their own encoding; a .cpg beside a dbf would overrule ours.
@@ -50,7 +51,7 @@ def read_vector(spec: SourceSpec, name: str, path: Path, file: str) -> NativeTab
         ) from error
     except (DataSourceError, DataLayerError, FeatureError, RuntimeError) as error:
         raise ReadError(
-            f"GDAL cannot read it: {error}",
+            f"GDAL cannot read it: {str(error).replace(f'{path.parent}/', '')}",
             source=spec.id,
             file=file,
             remedy="fetch all files of the layer again (.shp, .shx, .dbf, .prj), or correct "

@@ -19,7 +19,7 @@ from adapters import download as downloading
 from adapters.acquire import due, instructions, poll, polled
 from adapters.errors import ArchiveError
 from adapters.settings import Settings
-from adapters.spec import Access, Poll, SourceSpec, Stac
+from adapters.spec import Access, Poll, SourceSpec, Stac, load_spec
 
 NOW = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
 V1 = b"A,B\n1,2\n" * 50_000
@@ -265,6 +265,8 @@ def test_instructions_say_what_a_person_does(tmp_path: Path) -> None:
         "The download needs a registration there.",
         "Expected files: *.csv",
     ]
+    maps = instructions(load_spec("eu_soilhydrogrids"))
+    assert "Expected files: THS_sl{1..7}.tif, FC_sl{1..7}.tif, " in maps
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,9 @@ from rasterio.transform import from_origin
 
 from adapters.errors import CodebookError, ReadError
 from adapters.settings import Settings
+from adapters.spec import load_spec
 from adapters.standardise import Standard, standardise
+from adapters.tally import Tally
 
 
 def _tiff(path: Path, values: np.ndarray, crs: str | None = "EPSG:3035", **more: object) -> Path:
@@ -95,6 +97,20 @@ def test_numbers_are_converted_and_nodata_is_told(settings: Settings, tmp_path: 
     assert (flag["row_ref"], flag["column"], flag["flag"]) == ("a.tif", "carbon", "out_of_range")
     assert flag["detail"] == "1 of 420000 pixels outside 0 to 60 percent"
     assert flag["value"] == pytest.approx(20000)
+
+
+def test_the_farthest_of_the_refused_values_keeps_its_sign() -> None:
+    tally = Tally()
+    tally.refuse(np.array([70.0, -9999.0]))
+    tally.refuse(np.array([500.0]))
+    assert (tally.worst, tally.refused) == (-9999.0, 3)
+    column = load_spec("zinc_topsoils").column("zinc")
+    (flag,) = tally.flags("a.tif", column, 20, None, {})
+    assert flag[4:] == (-9999.0, "3 of 20 pixels outside 0 to 5000 mg/kg")
+    tally.refuse(np.array([-1.0, -1.0, -1.0, 6000.0]))
+    tally.refuse(np.array([-1.0, -1.0]))
+    (flag,) = tally.flags("a.tif", column, 20, None, {})
+    assert flag[5] == "9 of 20 pixels outside 0 to 5000 mg/kg; 5 of them are -1"
 
 
 def test_scale_and_bands_and_arrays(settings: Settings, tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """`soilmeld check`: all that differs in one go, each with the line to change."""
 
 import json
+import shutil
 import zipfile
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from adapters.errors import ReadError
 from adapters.readers import NativeTable
 from adapters.settings import Settings
 from adapters.spec import SourceSpec, load_spec
+from adapters.twin import write
 from expectations.checking import Check, check, guess
 from soilmeld.cli import app
 
@@ -125,6 +127,68 @@ def test_the_nearest_header_and_the_change_are_named(checked):
     )
 
 
+@pytest.mark.parametrize("title", ["Soil pits of 2019\n\n", "Soil pits of 2019,,,,,,\n,,,,,,\n"])
+def test_headers_further_down_are_found_and_nothing_else_is_told(checked, spec, tmp_path, title):
+    told = checked(title + text(HEADER, rows()))
+    (finding,) = told.findings
+    assert "stand in" in finding.problem
+    assert " 3, not in " in finding.problem
+    assert "`header_row: 2`" in finding.change
+    assert finding.spec_line == "source.yaml:14"
+    mended = tmp_path / "sources" / "pits"
+    shutil.copytree(spec.folder, mended)
+    told_so = SOURCE.replace("{reader: csv}", "{reader: csv, header_row: 2}")
+    (mended / "source.yaml").write_text(told_so)
+    path, settings = tmp_path / "hand" / "pits.csv", Settings(data_root=tmp_path / "data")
+    assert check(load_spec("pits", mended.parent), path, settings).meets
+
+
+def test_two_rows_of_headers_further_down_a_sheet(tmp_path):
+    source, name = load_spec("lucas_2015_topsoil_switzerland"), "switzerland.xlsx"
+    book = openpyxl.Workbook()
+    headers = [c.native.rpartition(": ") for c in source.columns]
+    blocks = [block for block, _, _ in headers]
+    firsts = [b if b not in blocks[:i] else "" for i, b in enumerate(blocks)]
+    for row in (["LUCAS 2015"], firsts, [h for _, _, h in headers], [1] * len(headers)):
+        book.active.append(row)
+    book.save(tmp_path / name)
+    told = check(source, tmp_path / name, Settings(data_root=tmp_path / "data"))
+    (finding,) = told.findings
+    assert "in row 3, not in row 2" in finding.problem
+    assert "`header_row: 2` and `block_row: 1`" in finding.change
+
+
+def test_a_first_sheet_of_remarks_is_told_from_the_sheet_with_the_headers(spec, tmp_path):
+    folder = tmp_path / "sources" / "pits"
+    shutil.copytree(spec.folder, folder)
+    for said in ("{reader: xlsx}", "{reader: xlsx, sheet: Data}"):
+        about = SOURCE.replace("{reader: csv}", said).replace("[pits.csv]", "[pits.xlsx]")
+        (folder / "source.yaml").write_text(about)
+        book = openpyxl.Workbook()
+        book.active.title = "Readme"
+        book.create_sheet("Nothing")
+        book.create_sheet("Data")
+        for row in [HEADER, *rows()]:
+            book["Data"].append(row)
+        book.save(tmp_path / "pits.xlsx")
+        load_spec.cache_clear()
+        told = check(
+            load_spec("pits", folder.parent), tmp_path / "pits.xlsx", Settings(data_root=tmp_path)
+        )
+        if "sheet" in said:
+            assert told.meets
+        else:
+            (finding,) = told.findings
+            assert finding.spec_line == "source.yaml:14"
+            assert "set `sheet: Data`" in finding.change
+
+
+def test_a_file_without_the_headers_is_told_once(checked):
+    told = checked(text([f"V{i}" for i in range(7)], rows()))
+    (finding,) = told.findings
+    assert "and 2 more missing" in finding.problem
+
+
 def test_a_web_page_is_told(checked):
     told = checked("<!DOCTYPE html><html><body>log in</body></html>")
     assert not told.meets
@@ -169,6 +233,20 @@ def test_a_refused_column_of_the_key_makes_no_double_keys(spec, tmp_path):
     assert [f.spec_line for f in told.findings if f.refused] == ["columns.csv:5"]
 
 
+def test_an_undeclared_nodata_is_shown_with_the_line_that_declares_it(checked):
+    table = rows()
+    for row in table[:6]:
+        row[5] = "-999"
+    (finding,) = checked(text(HEADER, table)).findings
+    assert finding.samples[0] == "pits.csv#2: out_of_range, -999"
+    assert "if '-999' means missing, add it to `missing` in line 7 of columns.csv" in finding.change
+    for i, row in enumerate(table[:6]):
+        row[5] = f"{900 + i}"
+    (finding,) = checked(text(HEADER, table)).findings
+    assert finding.samples[1] == "pits.csv#3: out_of_range, 901"
+    assert "missing" not in finding.change
+
+
 def test_a_workbook_for_a_csv_file(checked, tmp_path):
     book = openpyxl.Workbook()
     for row in [HEADER, *rows()]:
@@ -209,6 +287,33 @@ def test_a_folder_and_a_zip(spec, tmp_path):
     (folder / "pits.csv").unlink()
     told = check(spec, folder, settings)
     assert not told.meets
+
+
+def test_zips_in_a_folder_are_taken_as_in_an_inbox(spec, tmp_path):
+    folder, settings = tmp_path / "hand", Settings(data_root=tmp_path / "data")
+    folder.mkdir()
+    (folder / "readme.txt").write_text("hello")
+    with zipfile.ZipFile(folder / "all.zip", "w") as packed:
+        packed.writestr("deep/pits.csv", text(HEADER, rows()))
+    told = check(spec, folder, settings)
+    assert told.meets
+    assert told.tables == {"main": ["deep/pits.csv"]}
+    (folder / "all.zip").write_bytes((folder / "all.zip").read_bytes()[:200])
+    told = check(spec, folder, settings)
+    assert not told.meets
+    assert "the zip cannot be read" in told.findings[0].problem
+
+
+def test_a_broken_layer_that_several_columns_need_is_told_once(tmp_path):
+    settings = Settings(data_root=tmp_path / "data", truth_root=tmp_path / "truth")
+    write(settings, ["esdb_derived_data"], "tiny")
+    folder = tmp_path / "hand"
+    shutil.copytree(settings.raw / "esdb_derived_data", folder)
+    (folder / "STU_EU_T_CLAY.rdc").unlink()
+    told = check(load_spec("esdb_derived_data"), folder, settings)
+    (finding,) = (f for f in told.findings if f.refused)
+    assert finding.problem == "STU_EU_T_CLAY.rdc is not beside it"
+    assert finding.where == "STU_EU_T_CLAY.rst"
 
 
 def test_nothing_there(spec, tmp_path):
@@ -270,3 +375,10 @@ def test_the_command_line_ends_with_code_1_and_prints_json(tmp_path, name, conte
     assert finding["where"] == name
     assert finding["change"]
     assert finding["refused"] is True
+
+
+def test_a_file_of_no_source_is_said_to_be_none(tmp_path):
+    (tmp_path / "x.csv").write_text("a,b\n1,2\n")
+    done = CliRunner().invoke(app, ["check", "?", str(tmp_path / "x.csv")])
+    assert done.exit_code == 1
+    assert "no source has" in done.stdout

@@ -6,6 +6,7 @@ from collections.abc import Callable
 import polars as pl
 import pytest
 from good_standard import good_standard
+from pyproj import CRS as PROJ
 from rasterio.crs import CRS
 
 from adapters.spec import SourceSpec
@@ -83,6 +84,7 @@ SAME = {
     "a few values more": at(0, mean=33.0, maximum=250.0, valid_share=0.45),
     "other classes": at(1, mean=30.0, maximum=99.0),
     "one column of pixels farther east": [moved(1000.0)],
+    "the same CRS in other words": at(0, crs=PROJ(3035).to_wkt()),
 }
 UNLIKE = {
     "ten times as much": (at(0, mean=300.0, maximum=2000.0), "mean 300"),

@@ -90,7 +90,7 @@ def test_refused_pixels_are_counted_against_filled_ones(layers, pixels, refusals
     # 20 cells, half of them filled, and those that were refused: 1 of 11, 2 of 12.
     spec = layers.spec.model_copy(update={"max_flagged_share": 0.1})
     flags = pl.DataFrame(
-        [("carbon.tif", "carbon", "out_of_range", None, 9.0, f"{pixels} of 20 pixels outside")],
+        [("carbon.tif", "carbon", "out_of_range", None, -9.0, f"{pixels} of 20 pixels outside")],
         schema=FLAGS_SCHEMA,
         orient="row",
     )
@@ -99,4 +99,4 @@ def test_refused_pixels_are_counted_against_filled_ones(layers, pixels, refusals
     if refusals:
         (refusal,) = report.refusals
         assert refusal.expectation == "expect_refused_pixels_to_be_at_most"
-        assert refusal.samples == ("carbon.tif: 16.67 % of the filled pixels",)
+        assert refusal.samples == ("carbon.tif: 16.67 % of the filled pixels, such as -9",)

@@ -88,6 +88,27 @@ def test_a_page_says_what_the_specification_says(empty):
     assert text.count("<li>") == len(spec.quirks)
 
 
+def test_columns_stand_under_their_table_where_there_are_several(empty):
+    spec = load_spec("lucas_2009_topsoil")
+    text = (empty.parent / "lucas_2009_topsoil.html").read_text()
+    places = [
+        text.index(f"table {name}: <code>") for name in dict.fromkeys(c.table for c in spec.columns)
+    ]
+    assert places == sorted(places)
+    # Nitrogen has another unit in the supplement.
+    assert (
+        places[0] < text.index("g/kg (mass)") < places[1] < text.index("mg/100g (mass)") < places[2]
+    )
+    assert "table layers" not in (empty.parent / "arsenic_topsoils.html").read_text()
+
+
+def test_corrections_stand_on_the_page(empty):
+    text = (empty.parent / "gemas.html").read_text()
+    for entry in load_spec("gemas").corrections:
+        assert f"<code>{entry.id}</code>" in text
+    assert "<h2>Corrections</h2>" not in (empty.parent / "zinc_topsoils.html").read_text()
+
+
 def test_a_page_shows_the_last_version(filled):
     assert dead_links(filled) == []
     text = (filled.parent / "lucas_2018_topsoil.html").read_text()

@@ -17,6 +17,7 @@ import shapely
 from twin_maps import Made, counts, edit, make, pixels_of, same
 
 from adapters.archive import unused
+from adapters.checking import with_evidence
 from adapters.columns import canonical_unit, column_range, convert
 from adapters.errors import ArchiveError, CodebookError, ReadError, SoilmeldError
 from adapters.settings import Settings
@@ -366,8 +367,11 @@ def test_polygons_of_another_projection_are_refused(
         frame = pyogrio.read_dataframe(folder / file).set_crs(GISCO, allow_override=True)
         pyogrio.write_dataframe(frame.to_crs("EPSG:3035"), folder / file)
 
-    with pytest.raises(ReadError, match="the file's CRS and the declared one"):
+    with pytest.raises(ReadError, match="the file's CRS and the declared one") as told:
         user(source, move)
+    # The fields were seen in public material, the projection was not.
+    assert f"the spec assumed the CRS {GISCO}" in with_evidence(load_spec(source), told.value)
+    assert f"'declared: {GISCO}'" in str(told.value)
 
 
 def test_places_that_were_not_considered_have_no_class(made: Made) -> None:

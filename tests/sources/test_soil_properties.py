@@ -253,7 +253,7 @@ def test_an_idrisi_raster_without_its_description_is_refused(user) -> None:
             "global_soc_estimates",
             lambda folder: (folder / "soc_0_30_30arcsec.rdc").unlink(),
         )
-    assert "soc_0_30_30arcsec" in str(told.value)
+    assert "soc_0_30_30arcsec.rdc is not beside it" in str(told.value)
 
 
 def test_of_two_grids_of_one_variable_the_finer_is_taken(made: Made, user) -> None:
@@ -312,6 +312,11 @@ def test_mercury_comes_in_micrograms(made: Made) -> None:
     # Nodata that leaked into single pixels is refused, and no -9.999 mg/kg.
     assert counts(made.standards["mercury_topsoils"], "mercury", "out_of_range") >= 1
     assert np.nanmin(pixels) > 0
+
+
+def test_mercury_in_milligrams_is_refused(user) -> None:
+    _, standard = user("mercury_topsoils", lambda f: edit(f / "mercury.tif", _scaled(1e-3)))
+    assert "mercury" in {r.column for r in validate(standard).refusals}
 
 
 def test_a_map_named_zinc_is_no_manganese(user) -> None:
