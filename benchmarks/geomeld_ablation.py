@@ -37,8 +37,9 @@ from adapters.twin.soil import soil
 from adapters.twin.world import World
 from fusion.captions.caption import caption_tiles
 from fusion.tiles.captioned import with_captions
-from fusion.tiles.store import TileSet, write
+from fusion.tiles.store import TileSet
 from fusion.tiles.tile import Tile
+from fusion.tiles.writing import write
 from training import geomeld_evaluate as protocol
 from training import probes, retrieval
 from training.bootstrap import Bootstrap

@@ -135,7 +135,7 @@ def load(folder: Path, recipe: TilesDataset) -> TileDataset:
     """Open one version of a tile set.
 
     Args:
-        folder: What `fusion.tiles.store.write` returned.
+        folder: What `fusion.tiles.writing.write` returned.
         recipe: The dataset part of a recipe.
 
     Raises:

@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 from filelock import FileLock
 
 from adapters.errors import FusionError
-from fusion.tiles.store import put_in_place
+from fusion.tiles.writing import checksum, put_in_place
 
 RECORDS = "captions.parquet"
 
@@ -69,11 +69,11 @@ def with_captions(
         )
         records.write_parquet(staging / RECORDS)
         described = json.loads((folder / "set.json").read_text(encoding="utf-8"))
-        described["index"] = _checksum(staging / "index.parquet")
+        described["index"] = checksum(staging / "index.parquet")
         described["captions"] = {
             **about,
             "tiles": folder.name,
-            "records": _checksum(staging / RECORDS),
+            "records": checksum(staging / RECORDS),
         }
         content = json.dumps(described, indent=1, ensure_ascii=False) + "\n"
         (staging / "set.json").write_text(content, encoding="utf-8")
@@ -86,9 +86,3 @@ def _is_of(version: Path, folder: Path) -> bool:
     """Does a version that is there hold the very files of the set without captions?"""
     kept = [(version / "shards" / path.name, path) for path in (folder / "shards").iterdir()]
     return all(mine.is_file() and mine.samefile(path) for mine, path in kept)
-
-
-def _checksum(path: Path) -> dict[str, Any]:
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return {"sha256": digest, "bytes": path.stat().st_size}

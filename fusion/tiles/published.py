@@ -3,7 +3,7 @@
 Belongs here: how these publishers lay out their files, and what their numbers mean. Never here:
 this project's own layout (`store.py`), downloading.
 
-`store.write(geomeld(...), folder, geomeld_captions(...))` makes a set of them. What a publisher
+`writing.write(geomeld(...), folder, geomeld_captions(...))` makes a set of them. What a publisher
 does not say is asked for (`GeoMeldTerms`), and what does not fit is refused, not guessed.
 """
 
@@ -143,7 +143,7 @@ def geomeld(shards: Sequence[Path], terms: GeoMeldTerms) -> Iterator[Tile]:
 
 
 def geomeld_captions(shards: Sequence[Path]) -> dict[str, str]:
-    """Captions of the tiles of the same shards, for `store.write`.
+    """Captions of the tiles of the same shards, for `writing.write`.
 
     Raises:
         FusionError: A member has not the metadata of the published layout.

@@ -37,9 +37,10 @@ from fusion.tiles.choose import Nearby, choose
 from fusion.tiles.places import Place
 from fusion.tiles.read import Files
 from fusion.tiles.sites import sites
-from fusion.tiles.store import TileSet, write
+from fusion.tiles.store import TileSet
 from fusion.tiles.tile import Tile
 from fusion.tiles.vectors import Features, of_matrix
+from fusion.tiles.writing import write
 
 _ROOT = Path(__file__).parent.parent.parent
 _CODE = ("fusion/tiles", "adapters/scenes")

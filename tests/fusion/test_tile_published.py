@@ -16,7 +16,8 @@ from adapters.modalities import modality
 from fusion.captions.verifier import verify
 from fusion.tiles.grid import transformer
 from fusion.tiles.published import GeoMeldTerms, geomeld, geomeld_captions, mmearth
-from fusion.tiles.store import TileSet, write
+from fusion.tiles.store import TileSet
+from fusion.tiles.writing import write
 
 BANDS = ("B1", "B2", "B3", "B4", "B5", "B6", "B7", "B8", "B8A", "B9", "B11", "B12")
 TERMS = GeoMeldTerms(

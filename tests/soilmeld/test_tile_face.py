@@ -16,7 +16,8 @@ import soilmeld
 from adapters.errors import LicenceError
 from adapters.modalities import modality
 from adapters.settings import Settings
-from fusion.tiles.store import TileSet, write
+from fusion.tiles.store import TileSet
+from fusion.tiles.writing import write
 from soilmeld.cli import app
 from soilmeld.operations import Operations
 from soilmeld.reader import Dataset, NotFoundError

@@ -12,8 +12,9 @@ from good_tile import good_tile
 
 from adapters.errors import TrainingError
 from adapters.modalities import modality
-from fusion.tiles.store import TileSet, write
+from fusion.tiles.store import TileSet
 from fusion.tiles.tile import Tile
+from fusion.tiles.writing import write
 from models.geomeld_fm import TileBatch
 from training import text
 from training.masks import order
