@@ -157,7 +157,9 @@ def tile_sets(out: Path, count: int) -> tuple[Path, Path]:
     sets = []
     for name, captions in (("true", [c.text for c in captioned]), ("factless", empty)):
         records = pl.DataFrame({"tile_id": ids, "caption": captions})
-        sets.append(with_captions(folder, out / f"tiles-{name}", records, {"captions": name}))
+        about, checked = {"captions": name}, name == "true"
+        base = out / f"tiles-{name}"
+        sets.append(with_captions(folder, base, records, about, checked=checked))
     return sets[0], sets[1]
 
 

@@ -137,6 +137,7 @@ def _tiles(console: Console, settings: Settings, group: str, folder: Path) -> No
     if captioned := _current(settings.captions).get(group):
         said = json.loads((captioned / "set.json").read_text(encoding="utf-8"))["captions"]
         claims = ", ".join(f"{count} {status}" for status, count in said["claims"].items())
+        claims = claims if said.get("checked") else "not checked"
         removed = said["sentences"]["removed"]
         console.print(
             f"  {said['captioned']:,} captions by {', '.join(said['writers'])}: claims {claims}; "

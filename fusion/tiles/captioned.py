@@ -26,7 +26,7 @@ RECORDS = "captions.parquet"
 
 
 def with_captions(
-    folder: Path, base: Path, records: pl.DataFrame, about: Mapping[str, Any]
+    folder: Path, base: Path, records: pl.DataFrame, about: Mapping[str, Any], *, checked: bool
 ) -> Path:
     """Write a version of a set whose tiles have captions.
 
@@ -36,6 +36,7 @@ def with_captions(
         records: One row a tile: `tile_id`, `caption` (null where it was refused), and whatever else
             is known of it; kept as `captions.parquet`.
         about: What `set.json` says of the captions besides.
+        checked: Does every claim of every caption hold on the arrays of its tile?
 
     Returns:
         Folder of the version.
@@ -72,6 +73,7 @@ def with_captions(
         described["index"] = checksum(staging / "index.parquet")
         described["captions"] = {
             **about,
+            "checked": checked,
             "tiles": folder.name,
             "records": checksum(staging / RECORDS),
         }

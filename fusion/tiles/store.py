@@ -209,6 +209,16 @@ class TileSet:
         """
         return self.columns()
 
+    @functools.cached_property
+    def captions_checked(self) -> bool | None:
+        """Was every claim of the captions checked on the tiles' arrays? None without captions.
+
+        A set that does not say so counts as unchecked.
+        """
+        if "captions" in self.described:
+            return bool(self.described["captions"].get("checked", False))
+        return False if self.columns("caption")["caption"].count() else None
+
     def columns(self, *names: str) -> pl.DataFrame:
         """Some columns of the index, without keeping the others; all columns if none is named.
 

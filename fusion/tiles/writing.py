@@ -93,7 +93,8 @@ def write(
         tiles: The tiles; or id -> what makes the tile, None where there is none, and then tiles of
             shards that an interrupted call has finished are not made again.
         folder: Of all versions.
-        captions: Tile id -> caption.
+        captions: Tile id -> caption. They are taken as they are: `set.json` says that nobody
+            checked them (`fusion.captions.of_others.add_captions` checks).
         evaluation: (m, 2) longitude and latitude of places that models are evaluated on.
         guard_m: Least distance between tiles of different splits, and to `evaluation`.
         inputs: Digest of all that the tiles are made from, where `tiles` makes them: shards of an
@@ -143,6 +144,8 @@ def write(
             staging, index, guard_m, 0 if evaluation is None else len(evaluation)
         )
         described = {**(about or {}), **described}
+        if captions:
+            described["captions"] = {"captioned": len(captions), "checked": False}
         content = (json.dumps(described, indent=1, ensure_ascii=False) + "\n").encode()
         (staging / "set.json").write_bytes(content)
         version = folder / hashlib.sha256(content).hexdigest()[:16]

@@ -391,6 +391,7 @@ def test_captions_stand_beside_the_tiles(own: Settings) -> None:
     numbers = of_set.counted(records)
     assert set(numbers["claims"]) == {"supported"}
     assert held.described["captions"]["captioned"] == numbers["captioned"]
+    assert held.captions_checked is True
     assert of_set.unsupported(held) == []
     assert of_set.captions(own, "synthetic") == folder
 
@@ -399,6 +400,8 @@ def test_captions_stand_beside_the_tiles(own: Settings) -> None:
     held.index = held.index.with_columns(caption=pl.lit(lie))
     assert len(of_set.unsupported(held)) == 3
     with pytest.raises(FusionError, match="not those of the tiles"):
-        with_captions(current(own, "synthetic"), own.captions / "x", records.head(1), {})
+        with_captions(
+            current(own, "synthetic"), own.captions / "x", records.head(1), {}, checked=True
+        )
     with pytest.raises(FusionError, match="has no tiles"):
         of_set.captions(own, "open")
