@@ -312,6 +312,7 @@ def told(facts: Facts) -> dict[str, Any]:
         "soil_texture_class": texture,
         "climate": _elements(facts, "climate"),
         "near": facts.places,
+        "in": facts.lies_in,
         "openstreetmap": facts.tags,
     }
     return {key: value for key, value in everything.items() if value not in (None, (), [], {})}

@@ -61,6 +61,7 @@ def test_the_model_is_told_the_measured_facts_alone() -> None:
     assert said["terrain_rises_towards"] == "north"
     assert said["landform_shares_percent"]["hillslopes"] > 80
     assert said["near"] == ["Somewhere"]
+    assert "in" not in said, "nothing says that it lies in a place"
     assert not [value for value in said.values() if value in (None, [], {}, "")]
     # No key is sent where none is set.
     assert "Authorization" not in chat.headers[0]
