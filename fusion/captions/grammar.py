@@ -634,6 +634,8 @@ def _map_tags(sentence: str, tags: Iterable[str]) -> list[Claim] | None:
     claims = []
     for item in items:
         words = re.sub(r"^(a|an|the|some)\s+", "", item.strip())
+        if not words:
+            return None
         value = next((tag for tag in known if words in _spoken(tag.lower())), words)
         claims.append(Claim("map tag", (value,)))
     return claims

@@ -503,5 +503,5 @@ def _tags(tile: Tile) -> tuple[str, ...]:
         f"{key}={value}"
         for key, values in tags.items()
         for value in (values if isinstance(values, list | tuple) else [values])
-        if value is not None
+        if value is not None and str(value).strip()
     )

@@ -328,7 +328,7 @@ def _map_tags(osm_tags: object) -> dict[str, list[str]]:
     if not isinstance(osm_tags, dict):
         return {}
     listed = {k: v if isinstance(v, list) else [v] for k, v in osm_tags.items()}
-    kept = {k: [value for value in v if isinstance(value, str)] for k, v in listed.items()}
+    kept = {k: [s for s in v if isinstance(s, str) and s.strip()] for k, v in listed.items()}
     return {k: v for k, v in kept.items() if v}
 
 

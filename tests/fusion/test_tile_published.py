@@ -205,6 +205,7 @@ def test_what_the_publisher_does_not_say_is_taken_from_the_reader(shards: list[P
         ({"natural": "wood", "building": "yes"}, {"natural": ["wood"], "building": ["yes"]}),
         ({"natural": ["wood", "water"], "landuse": None}, {"natural": ["wood", "water"]}),
         ({"500 m": {"natural": "wood"}, "lanes": 2}, {}),
+        ({"natural": ["", "wood"], "landuse": " "}, {"natural": ["wood"]}),
         (None, {}),
     ],
 )

@@ -249,7 +249,8 @@ def test_time_place_and_map_are_the_tiles_own() -> None:
     assert (facts.places, facts.lies_in) == (("Aarhus",), ("Jutland",))
     assert facts.tags == ("natural=wood", "natural=water", "amenity=x")
     assert measure(tile({}, place=(18.4, -3.9))).season is None
-    odd = tile({}, extra={"map_tags": {"natural": None, "lanes": 2, "landuse": ("forest", None)}})
+    tags = {"natural": None, "lanes": 2, "landuse": ("forest", None, " "), "name": ""}
+    odd = tile({}, extra={"map_tags": tags})
     assert measure(odd).tags == map_tags(odd) == ("lanes=2", "landuse=forest")
 
 

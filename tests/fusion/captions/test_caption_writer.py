@@ -144,6 +144,16 @@ def test_names_and_tags_that_would_be_misread_are_not_said() -> None:
     assert [s for s in texts if "OpenStreetMap" in s] == ["OpenStreetMap marks wood."]
 
 
+@pytest.mark.parametrize(
+    "text", ["OpenStreetMap marks.", "OpenStreetMap marks wood and.", "Tagged:"]
+)
+@pytest.mark.parametrize("values", [["wood"], ["wood", ""], ""])
+def test_a_sentence_that_names_nothing_of_the_map_says_nothing(text: str, values: object) -> None:
+    made = tile({}, extra={"map_tags": {"natural": values}})
+    (read,) = verify(text, made).sentences
+    assert read.status == "unsupported"
+
+
 def test_a_tile_lies_in_a_place_only_where_the_data_say_so() -> None:
     made = tile({}, extra={"place_names": ["Bonn"], "lies_in": ["Rhineland"]})
     said = {
