@@ -144,26 +144,36 @@ def world_grid(step_deg: float, box: tuple[float, float, float, float]) -> np.nd
 
     Args:
         step_deg: Distance of rows, and of columns at the equator.
-        box: West, south, east, north in degrees.
+        box: West, south, east, north in degrees; west is above east across the antimeridian.
     """
     west, south, east, north = box
+    east += 360.0 * (west > east)
     rows = [np.empty((0, 2))]
     for latitude in np.arange(south + step_deg / 2, north, step_deg):
         step = step_deg / np.cos(np.radians(latitude))
         along = np.arange(west + step / 2, east, step)
         rows.append(np.column_stack([along, np.full(len(along), latitude)]))
-    return np.concatenate(rows)
+    grid = np.concatenate(rows)
+    grid[:, 0] -= 360.0 * (grid[:, 0] >= 180.0)
+    return grid
 
 
 def covered(places: Sequence[Place], scenes: "Sequence[Scene]") -> list[Place]:
     """Places that lie in a Sentinel-2 scene."""
-    boxes = np.array([s.bbox for s in scenes if s.modality == "sentinel2"]).reshape(-1, 4)
-    west, south, east, north = boxes.T
+    boxes = [scene.bbox for scene in scenes if scene.modality == "sentinel2"]
+    return [place for place in places if holds(boxes, place.longitude, place.latitude).any()]
 
-    def inside(place: Place) -> bool:
-        right, left = place.longitude <= east, place.longitude >= west
-        # Where west is above east, the box reaches across the antimeridian.
-        across = np.where(west <= east, left & right, left | right)
-        return bool((across & (south <= place.latitude) & (place.latitude <= north)).any())
 
-    return [place for place in places if inside(place)]
+def holds(boxes: ArrayLike, longitude: float, latitude: float) -> np.ndarray:
+    """(n,) bool: which boxes a point lies in.
+
+    Args:
+        boxes: (n, 4) west, south, east, north in degrees; west is above east where a box reaches
+            across the antimeridian.
+        longitude: EPSG:4326.
+        latitude: EPSG:4326.
+    """
+    west, south, east, north = np.asarray(boxes, float).reshape(-1, 4).T
+    left, right = longitude >= west, longitude <= east
+    across = np.where(west <= east, left & right, left | right)
+    return across & (south <= latitude) & (latitude <= north)

@@ -18,7 +18,7 @@ import polars as pl
 from adapters.scenes.scene import Scene
 from fusion.sphere import nearest
 from fusion.tiles.choose import MAX_CLOUD_PERCENT, Box, Nearby, around
-from fusion.tiles.places import Place, balanced, covered, of_samples, world_grid
+from fusion.tiles.places import Place, balanced, covered, holds, of_samples, world_grid
 
 APART_M = 2_560.0
 """Least distance between a sample and a place between samples: their squares cannot overlap."""
@@ -51,8 +51,7 @@ def squares(samples: pl.DataFrame, box: Box | None = None) -> list[tuple[Box, da
     """
     places = of_samples(samples)
     if box is not None:
-        west, south, east, north = box
-        places = [p for p in places if west <= p.longitude <= east and south <= p.latitude <= north]
+        places = [p for p in places if holds(box, p.longitude, p.latitude).any()]
     return [(around(place), place.date) for place in places]
 
 
@@ -80,11 +79,6 @@ def dated(place: Place, optical: Sequence[Scene]) -> Place:
     return replace(place, date=min(optical, key=worth).moment.date())
 
 
-def _covers(scene: Scene, longitude: float, latitude: float) -> bool:
-    west, south, east, north = scene.bbox
-    return west <= longitude <= east and south <= latitude <= north
-
-
 def _between(known: Sequence[Place], scenes: Sequence[Scene], per_kind: int) -> list[Place]:
     """Places away from samples, as many of each land cover as there are, up to a number."""
     optical = [scene for scene in scenes if scene.modality == "sentinel2"]
@@ -92,7 +86,9 @@ def _between(known: Sequence[Place], scenes: Sequence[Scene], per_kind: int) -> 
     if not boxes or not per_kind:
         return []
     # The middle of a small scene, since no point of an even grid may lie in it.
-    middles = np.array([((w + e) / 2, (s + n) / 2) for w, s, e, n in boxes])
+    # Where west is above east, the box reaches across the antimeridian.
+    middles = np.array([((w + e + 360.0 * (w > e)) / 2, (s + n) / 2) for w, s, e, n in boxes])
+    middles[:, 0] -= 360.0 * (middles[:, 0] >= 180.0)
     even = [world_grid(GRID_DEG, box) for box in boxes]
     points = np.unique(np.concatenate([middles, *even]).round(6), axis=0)
     taken = np.array([(place.longitude, place.latitude) for place in known]).reshape(-1, 2)
@@ -121,7 +117,7 @@ def _land_cover(points: np.ndarray, scenes: Sequence[Scene]) -> list[str]:
         inside = [
             i
             for i, (longitude, latitude) in enumerate(points)
-            if kinds[i] == UNMAPPED and _covers(scene, longitude, latitude)
+            if kinds[i] == UNMAPPED and holds(scene.bbox, longitude, latitude).any()
         ]
         if not inside:
             continue
