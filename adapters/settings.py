@@ -69,8 +69,8 @@ class Settings(BaseModel):
     tiles_per_kind: int = Field(
         4,
         ge=0,
-        description="Tiles between soil samples: at most so many of each land cover, where scenes "
-        "are.",
+        description="Tiles between soil samples: at most so many of each land cover, spread over "
+        "climates, where scenes are.",
     )
     caption_url: str = Field(
         "",

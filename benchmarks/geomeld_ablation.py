@@ -35,8 +35,9 @@ from adapters.twin.soil import soil
 from adapters.twin.world import World
 from fusion.captions.caption import caption_tiles
 from fusion.tiles.captioned import with_captions
-from fusion.tiles.store import TileSet, write
+from fusion.tiles.store import TileSet
 from fusion.tiles.tile import Tile
+from fusion.tiles.writing import write
 from training import geomeld_evaluate as protocol
 from training import probes, retrieval
 from training.bootstrap import Bootstrap
@@ -148,7 +149,9 @@ def tile_sets(out: Path, count: int) -> tuple[Path, Path]:
     sets = []
     for name, captions in (("true", [c.text for c in captioned]), ("factless", empty)):
         records = pl.DataFrame({"tile_id": ids, "caption": captions})
-        sets.append(with_captions(folder, out / f"tiles-{name}", records, {"captions": name}))
+        about, checked = {"captions": name}, name == "true"
+        base = out / f"tiles-{name}"
+        sets.append(with_captions(folder, base, records, about, checked=checked))
     return sets[0], sets[1]
 
 

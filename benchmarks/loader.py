@@ -44,8 +44,8 @@ from tile_formats import tile as stored_tile
 from torch.utils.data import DataLoader, Dataset
 
 from adapters.modalities import modality
-from fusion.tiles.store import write
 from fusion.tiles.tile import Tile
+from fusion.tiles.writing import write
 from training.ahead import ahead
 from training.masks import order
 from training.recipe import TilesDataset

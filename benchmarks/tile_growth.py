@@ -27,8 +27,9 @@ import numpy as np
 import polars as pl
 from loader import tile as made_tile
 
-from fusion.tiles.store import SHARD_TILES, TileSet, write
+from fusion.tiles.store import TileSet
 from fusion.tiles.tile import Tile
+from fusion.tiles.writing import SHARD_TILES, write
 
 DIFFERENT = 24
 AIM = 2_500_000

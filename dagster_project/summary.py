@@ -136,13 +136,14 @@ def _tiles(console: Console, settings: Settings, group: str, folder: Path) -> No
         console.print(f"  {count} places without a tile: {escape(reason)}")
     if captioned := _current(settings.captions).get(group):
         said = json.loads((captioned / "set.json").read_text(encoding="utf-8"))["captions"]
-        claims = ", ".join(f"{count} {status}" for status, count in said["claims"].items())
-        removed = said["sentences"]["removed"]
-        console.print(
-            f"  {said['captioned']:,} captions by {', '.join(said['writers'])}: claims {claims}; "
-            f"{removed} sentences removed"
-        )
-        for reason, count in said["refused"].items():
+        if said.get("checked"):
+            claims = ", ".join(f"{count} {status}" for status, count in said["claims"].items())
+            told = f"claims {claims}; {said['sentences']['removed']} sentences removed"
+        else:
+            told = "as they were published, not checked"
+        writers = ", ".join(said.get("writers", ())) or "unknown writers"
+        console.print(f"  {said['captioned']:,} captions by {writers}: {told}")
+        for reason, count in said.get("refused", {}).items():
             console.print(f"  {count} tiles without a caption: {escape(reason)}")
 
 

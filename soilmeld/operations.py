@@ -117,6 +117,7 @@ class Operations:
         return {
             "total": len(held),
             "origin": held.described["origin"],
+            "captions_checked": held.captions_checked,
             "terms": held.described.get("terms", {}),
             "rows": _plain(held.index.select(shown).head(limit)),
         }

@@ -87,6 +87,7 @@ def describe(tiles: "TileSet", tile_id: str) -> dict[str, Any]:
         "present": {name: round(share, 4) for name, share in tile.availability().items()},
         "vectors": {name: _vector(tiles, tile, name) for name in tile.vector_names},
         "caption": index["caption"],
+        "caption_checked": None if index["caption"] is None else tiles.captions_checked,
         **tile.extra,
     }
 

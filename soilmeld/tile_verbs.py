@@ -56,6 +56,10 @@ def list_tiles(
         numbers = (f"{row['longitude']:.4f}", f"{row['latitude']:.4f}", f"{row['date']}")
         table.add_row(row["id"], *numbers, row["split"], str(there))
     console.print(table)
+    if held.captions_checked is False:
+        console.print(
+            "Nobody checked these captions on the tiles: they are as they were published."
+        )
     for name, caption in shown.select("id", "caption").drop_nulls().iter_rows():
         console.print(f"  {name}: {caption}", markup=False, highlight=False, soft_wrap=True)
     if limit < len(held):

@@ -78,10 +78,18 @@ class TileDataset:
             "samples": {s: int((self.split == s).sum()) for s in SPLITS},
             "features": sum(len(m.bands) for m in self.schema.modalities),
             "left_out": self.left_out,
+            "captions_checked": self._captions_checked,
             "licences": self.tiles.described["licences"],
             "redistribute": all(m in terms and terms[m]["redistribute"] for m in used),
             "share_alike": sorted(m for m in used if m in terms and terms[m]["share_alike"]),
         }
+
+    @property
+    def _captions_checked(self) -> bool | None:
+        """Is each caption known to be true of the tile it is given to? None: there are none."""
+        if not self.captioned.any():
+            return None
+        return self.part.captions == "own" and bool(self.tiles.captions_checked)
 
     def rows(self, split: str) -> np.ndarray:
         """Row numbers of a split, which are rows of the set's index."""
@@ -135,7 +143,7 @@ def load(folder: Path, recipe: TilesDataset) -> TileDataset:
     """Open one version of a tile set.
 
     Args:
-        folder: What `fusion.tiles.store.write` returned.
+        folder: What `fusion.tiles.writing.write` returned.
         recipe: The dataset part of a recipe.
 
     Raises:

@@ -34,7 +34,7 @@ def find(
     only: Sequence[str] | None = None,
     table: Path = FILE,
 ) -> list[Scene]:
-    """Scenes of a catalogue.
+    """Scenes of a catalogue, each once.
 
     Args:
         catalogue: Address of an API's root, or address or path of a static catalogue; or one that
@@ -55,7 +55,9 @@ def find(
     found: list[Scene] = []
     for collection, product in _asked(known, only, table).items():
         period = (start, end) if product.days is not None else (None, None)
-        found += [scene(item, product, origin) for item in items(known, collection, bbox, *period)]
+        # An API whose listing shifts between two pages gives an item on both.
+        once = {item.id: item for item in items(known, collection, bbox, *period)}
+        found += [scene(item, product, origin) for item in once.values()]
     return found
 
 

@@ -5,9 +5,12 @@ be it a service or a model on the own machine. Never here: belief; what a model 
 sentence by sentence like any other caption.
 """
 
+import concurrent.futures
 import hashlib
 import json
 import re
+import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from pathlib import Path
@@ -101,6 +104,7 @@ class ChatWriter:
         at_once: Captions to ask for in one request; 1 for servers that refuse more.
         connect_s: Seconds to wait for a connection.
         read_s: Seconds to wait for an answer to begin, and between two pieces of it.
+        total_s: Seconds that a request may take in all, with the attempts after a busy server.
         answers: Folder that answers are kept in, and read from when the same is asked again: a
             model gives other words each time, and each is paid for.
     """
@@ -112,14 +116,16 @@ class ChatWriter:
     at_once: int = 16
     connect_s: float = 10.0
     read_s: float = 120.0
+    total_s: float = 900.0
     answers: Path | None = None
 
     def __post_init__(self) -> None:
         """Refuse a key that cannot stand in a header, before the sending names it in full.
 
         Raises:
-            SettingsError: See there; the key is not shown.
+            SettingsError: See there, or the address may hold a password; neither is shown.
         """
+        _require_open_address(self.url)
         if self.key and not re.fullmatch(r"[!-~]+", self.key):
             raise SettingsError(
                 "the key for captions holds a space, a line break or a letter beyond ASCII",
@@ -180,12 +186,14 @@ class ChatWriter:
             "temperature": self.temperature,
         }
         try:
-            answer = http.post(
-                f"{self.url.rstrip('/')}/chat/completions",
-                json=body,
-                auth=self._authorised,
-                timeout=(self.connect_s, self.read_s),
-                allow_redirects=False,
+            answer = self._in_time(
+                lambda: http.post(
+                    f"{self.url.rstrip('/')}/chat/completions",
+                    json=body,
+                    auth=self._authorised,
+                    timeout=(self.connect_s, self.read_s),
+                    allow_redirects=False,
+                )
             )
         except requests.RequestException as error:
             raise self._error(
@@ -204,6 +212,34 @@ class ChatWriter:
                 answer,
             ) from error
         return [choice.message.text for choice in said.choices]
+
+    def _in_time(self, ask: Callable[[], requests.Response]) -> requests.Response:
+        """What a request gives, unless it takes longer than `total_s`.
+
+        Timeouts of `requests` are of one wait for bytes each, so that a server which sends one
+        byte after another never meets them. The request is made in a thread that is left alone
+        when its time is over, and ends with the server or with this process.
+
+        Raises:
+            requests.RequestException: Of the request.
+            CaptionError: It takes too long.
+        """
+        given: concurrent.futures.Future[requests.Response] = concurrent.futures.Future()
+
+        def run() -> None:
+            try:
+                given.set_result(ask())
+            except BaseException as error:  # noqa: BLE001 - it is raised where it is awaited
+                given.set_exception(error)
+
+        threading.Thread(target=run, name="chat model", daemon=True).start()
+        if not concurrent.futures.wait([given], self.total_s).done:
+            raise self._error(
+                f"the answer of the chat model is not complete after {self.total_s:g} s",
+                "look whether its server is overloaded; a smaller `caption_at_once` asks for less "
+                "at a time",
+            )
+        return given.result()
 
     def _authorised(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         # As an authorisation of its own, so that no .netrc takes the key's place.
@@ -258,10 +294,11 @@ def writer_of(settings: Settings) -> Writer:
     """The writer that the settings name: a chat model, or the offline one without `caption_url`.
 
     Raises:
-        SettingsError: An address without a model, or a key that is none.
+        SettingsError: An address without a model or with a password, or a key that is none.
     """
     if not settings.caption_url:
         return write_offline
+    _require_open_address(settings.caption_url)
     if not settings.caption_model:
         raise SettingsError(
             "a chat model's address without its name",
@@ -277,6 +314,21 @@ def writer_of(settings: Settings) -> Writer:
         at_once=settings.caption_at_once,
         answers=settings.answers,
     )
+
+
+def _require_open_address(url: str) -> None:
+    """Refuse an address that may hold a password: messages show it, and no request would send it.
+
+    Raises:
+        SettingsError: See there; the address is not shown.
+    """
+    if set(url) & set("@?#"):
+        raise SettingsError(
+            "the address of the chat model holds @, ? or #, and with it perhaps a password",
+            where="caption_url",
+            remedy="give the base address alone, such as https://host/v1, and set "
+            "SOILMELD_CAPTION_KEY to the key: it is sent as bearer token and never shown",
+        )
 
 
 def _messages(facts: Facts) -> list[dict[str, str]]:
@@ -312,6 +364,7 @@ def told(facts: Facts) -> dict[str, Any]:
         "soil_texture_class": texture,
         "climate": _elements(facts, "climate"),
         "near": facts.places,
+        "in": facts.lies_in,
         "openstreetmap": facts.tags,
     }
     return {key: value for key, value in everything.items() if value not in (None, (), [], {})}

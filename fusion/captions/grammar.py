@@ -74,7 +74,7 @@ KINDS = {
     "season": "season of the scene",
     "date": "year, month or day of the scene",
     "position": "latitude, longitude or hemisphere",
-    "place": "a place name",
+    "place": "the tile lies near a place of that name, or in it",
     "map tag": "an object of the map",
 }
 """Kind of claim -> what it says."""
@@ -435,7 +435,11 @@ def _position(part: Sequence[Token], carry: _Carry) -> list[Claim]:
 
 
 def _place(part: Sequence[Token], carry: _Carry) -> list[Claim]:
-    return [Claim("place", (token.value,)) for token in _of(part, "p")]
+    (word,) = _of(part, "ir")
+    where = "near" if word.tag == "r" else "in"
+    if where == "in" and word.text.lower() not in ("in", "within"):
+        return []  # "at" and "by" do not say which
+    return [Claim("place", (token.value,), object=where) for token in _of(part, "p")]
 
 
 def _agreement(part: Sequence[Token], carry: _Carry) -> list[Claim]:
@@ -521,7 +525,7 @@ _PATTERNS: tuple[tuple[str, _Build, bool], ...] = (
     (r"[a^b]*!?[iol]*[ia]*z(?:[o,i]?d)?a?", _season, True),
     (r"[a^b:]*!?[iol]*[ia]*d(?:a)?", _date, True),
     (r"[bl^a]*[ir]?(?:J(?:[,&]*J)?|V)", _position, True),
-    (r"[bl^a]*[ir]+p(?:[,&]+p)*", _place, True),
+    (r"[bl^a]*[ir]p(?:[,&]+p)*", _place, True),
     (r"Y?i?LY?[:,]?|Yi?L", _nothing, True),
 )
 
@@ -630,6 +634,8 @@ def _map_tags(sentence: str, tags: Iterable[str]) -> list[Claim] | None:
     claims = []
     for item in items:
         words = re.sub(r"^(a|an|the|some)\s+", "", item.strip())
+        if not words:
+            return None
         value = next((tag for tag in known if words in _spoken(tag.lower())), words)
         claims.append(Claim("map tag", (value,)))
     return claims

@@ -401,8 +401,15 @@ def _position(claim: Claim, facts: Facts, tile: Tile) -> bool | None:
 
 
 def _listed(claim: Claim, facts: Facts, tile: Tile) -> bool | None:
-    known = facts.places if claim.kind == "place" else facts.tags
-    return claim.subject[0].lower() in {name.lower() for name in known}
+    return claim.subject[0].lower() in {name.lower() for name in facts.tags}
+
+
+def _place(claim: Claim, facts: Facts, tile: Tile) -> bool | None:
+    said, other = facts.places, facts.lies_in
+    if claim.object == "in":
+        said, other = other, said
+    # A place that is only known to be near may be the one that the tile lies in.
+    return _either(claim.subject[0] in said, claim.subject[0] not in other)
 
 
 _JUDGES: dict[str, Callable[[Claim, Facts, Tile], bool | None]] = {
@@ -432,7 +439,7 @@ _JUDGES: dict[str, Callable[[Claim, Facts, Tile], bool | None]] = {
     "season": _season,
     "date": _date,
     "position": _position,
-    "place": _listed,
+    "place": _place,
     "map tag": _listed,
 }
 

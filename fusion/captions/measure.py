@@ -109,7 +109,8 @@ class Facts:
         soil: Of the sample.
         texture: USDA class code of the sample.
         climate: Of the place.
-        places: Names.
+        places: Names of places near it.
+        lies_in: Names of places that it lies in.
         tags: `key=value`.
     """
 
@@ -132,6 +133,7 @@ class Facts:
     texture: str | None
     climate: tuple[Element, ...]
     places: tuple[str, ...]
+    lies_in: tuple[str, ...]
     tags: tuple[str, ...]
 
 
@@ -166,6 +168,7 @@ def measure(tile: Tile) -> Facts:
         texture=_texture(tile),
         climate=_elements(tile, "climate"),
         places=tuple(str(name) for name in tile.extra.get("place_names") or ()),
+        lies_in=tuple(str(name) for name in tile.extra.get("lies_in") or ()),
         tags=_tags(tile),
     )
 
@@ -500,5 +503,5 @@ def _tags(tile: Tile) -> tuple[str, ...]:
         f"{key}={value}"
         for key, values in tags.items()
         for value in (values if isinstance(values, list | tuple) else [values])
-        if value is not None
+        if value is not None and str(value).strip()
     )

@@ -59,8 +59,8 @@ def captions(settings: Settings, group: str, writer: Writer = write_offline) -> 
     finally:
         tiles.close()
     base = settings.captions / group
-    records = pl.DataFrame([_record(one) for one in found], schema=SCHEMA)
-    version = with_captions(folder, base, records, counted(records))
+    records = pl.DataFrame([record(one) for one in found], schema=SCHEMA)
+    version = with_captions(folder, base, records, counted(records), checked=True)
     write_text(base / "CURRENT", version.name + "\n")
     return version
 
@@ -109,7 +109,8 @@ def _lines(column: pl.Series) -> int:
     return int(column.list.len().sum() or 0)
 
 
-def _record(found: Captioned) -> dict[str, Any]:
+def record(found: Captioned) -> dict[str, Any]:
+    """Row of `captions.parquet`."""
     return {
         "tile_id": found.tile_id,
         "caption": found.text,

@@ -155,7 +155,7 @@ def facts_by_kind(facts: Facts) -> dict[str, set[Hashable]]:
         "season": {facts.season} if facts.season else set(),
         "date": {"date"},
         "position": {"lat", "lon"},
-        "place": set(facts.places),
+        "place": {*facts.places, *facts.lies_in},
         "map tag": {tag.lower() for tag in facts.tags},
     }
 

@@ -10,6 +10,7 @@ that is in the key, which stays with who hands the sheet out.
 import base64
 import csv
 import io
+import re
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -32,6 +33,9 @@ VERDICTS = ("right", "wrong", "unclear")
 COLUMNS = ("claim_id", "tile", "sentence", "claim", "verdict", "note")
 KEY_COLUMNS = ("claim_id", "tile", "sentence", "claim", "kind", "status", "evidence")
 PAGE, SHEET, KEY = "review.html", "review.csv", "key.csv"
+_FORMULA = r"^'*[=+\-@\t\r\n]"
+"""A cell that a spreadsheet would compute: it gets an apostrophe in front, as one that looks like a
+cell which has got its own does, so that reading takes off what writing put on."""
 
 
 @dataclass(frozen=True)
@@ -117,7 +121,7 @@ def write_sheet(
         for tile in known.values()
         if any(item.tile == tile.id for item in items)
     ]
-    page = _template().render(tiles=cards, verdicts=VERDICTS, columns=COLUMNS)
+    page = _template().render(tiles=cards, verdicts=VERDICTS, columns=COLUMNS, formula=_FORMULA)
     blank = [(i.id, i.tile, i.sentence, i.claim, "", "") for i in items]
     key = [(i.id, i.tile, i.sentence, i.claim, i.kind, i.status, i.evidence) for i in items]
     folder.mkdir(parents=True, exist_ok=True)
@@ -143,8 +147,18 @@ def _template() -> Any:
 
 def _csv(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> bytes:
     text = io.StringIO()
-    csv.writer(text).writerows([columns, *rows])
+    csv.writer(text).writerows([columns, *([_as_text(cell) for cell in row] for row in rows)])
     return text.getvalue().encode()
+
+
+def _as_text(cell: str) -> str:
+    """A cell that no spreadsheet takes for a formula."""
+    return f"'{cell}" if re.match(_FORMULA, cell) else cell
+
+
+def _as_written(cell: str) -> str:
+    """The cell that `_as_text` was given."""
+    return cell[1:] if cell.startswith("'") and re.match(_FORMULA, cell) else cell
 
 
 def _card(tile: Tile, items: Sequence[Item]) -> dict[str, Any]:
@@ -241,7 +255,8 @@ def _rows(path: Path, columns: Sequence[str]) -> list[tuple[int, dict[str, str]]
                 samples=[value for value in row.values() if isinstance(value, str)],
                 remedy="put cells that hold the delimiter into quotes",
             )
-        found.append((reader.line_num, row))
+        cells = {name: _as_written(cell) for name, cell in row.items()}
+        found.append((reader.line_num, cells))
     return found
 
 
@@ -265,7 +280,8 @@ def read_sheet(path: Path, items: Sequence[Item]) -> Filled:
             raise refuse("a claim is not of this sheet", [id_], "take the ids of the key")
         if id_ in found:
             raise refuse("a claim is judged twice", [id_], "keep one of the rows")
-        if row["claim"].strip() != known[id_].claim or row["tile"].strip() != known[id_].tile:
+        asked = (known[id_].claim.strip(), known[id_].tile.strip())
+        if (row["claim"].strip(), row["tile"].strip()) != asked:
             raise refuse(
                 "a claim is another than the key's",
                 [row["claim"], known[id_].claim],

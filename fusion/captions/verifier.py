@@ -94,8 +94,13 @@ def verify(caption: str, tile: Tile, evidence: Evidence | None = None) -> Verifi
 
 
 def place_names(tile: Tile) -> tuple[str, ...]:
-    """Place names that the tile brings."""
-    return tuple(str(name) for name in tile.extra.get("place_names") or ())
+    """Place names that the tile brings: of places near it, and of those that it lies in."""
+    return (*_named(tile, "near"), *_named(tile, "in"))
+
+
+def _named(tile: Tile, where: str) -> tuple[str, ...]:
+    key = {"near": "place_names", "in": "lies_in"}[where]
+    return tuple(str(name) for name in tile.extra.get(key) or ())
 
 
 def map_tags(tile: Tile) -> tuple[str, ...]:
@@ -105,7 +110,7 @@ def map_tags(tile: Tile) -> tuple[str, ...]:
         f"{key}={value}"
         for key, values in tags.items()
         for value in (values if isinstance(values, list | tuple) else [values])
-        if value is not None
+        if value is not None and str(value).strip()
     )
 
 
@@ -552,8 +557,10 @@ def _position(claim: Claim, evidence: Evidence) -> _Answer:
 
 
 def _place(claim: Claim, evidence: Evidence) -> _Answer:
-    known = place_names(evidence.tile)
-    return _decide(claim.subject[0] in known, False, f"place names: {', '.join(known)}")
+    where = claim.object or ""
+    known = _named(evidence.tile, where)
+    found = f"places that the tile is said to lie {where}: {', '.join(known) or 'none'}"
+    return _decide(claim.subject[0] in known, False, found)
 
 
 def _map_tag(claim: Claim, evidence: Evidence) -> _Answer:

@@ -482,6 +482,8 @@ def _where(facts: Facts, draw: _Draw) -> list[str]:
     texts = [f"the tile lies at {at}", f"{_tile(draw)} is located at {at}"]
     for name in [name for name in facts.places if _can_be_said(name)][:3]:
         texts += [f"{_tile(draw)} lies near {name}", f"{_tile(draw)} is located near {name}"]
+    for name in [name for name in facts.lies_in if _can_be_said(name)][:3]:
+        texts += [f"{_tile(draw)} lies in {name}", f"{_tile(draw)} is located in {name}"]
     values = [match[1].replace("_", " ") for tag in facts.tags if (match := _TAG.match(tag))]
     if values:
         texts.append(f"OpenStreetMap marks {_joined(sorted(set(values))[:3])}")

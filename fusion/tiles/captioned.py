@@ -20,13 +20,13 @@ import pyarrow.parquet as pq
 from filelock import FileLock
 
 from adapters.errors import FusionError
-from fusion.tiles.store import put_in_place
+from fusion.tiles.writing import checksum, put_in_place
 
 RECORDS = "captions.parquet"
 
 
 def with_captions(
-    folder: Path, base: Path, records: pl.DataFrame, about: Mapping[str, Any]
+    folder: Path, base: Path, records: pl.DataFrame, about: Mapping[str, Any], *, checked: bool
 ) -> Path:
     """Write a version of a set whose tiles have captions.
 
@@ -36,6 +36,7 @@ def with_captions(
         records: One row a tile: `tile_id`, `caption` (null where it was refused), and whatever else
             is known of it; kept as `captions.parquet`.
         about: What `set.json` says of the captions besides.
+        checked: Does every claim of every caption hold on the arrays of its tile?
 
     Returns:
         Folder of the version.
@@ -69,11 +70,12 @@ def with_captions(
         )
         records.write_parquet(staging / RECORDS)
         described = json.loads((folder / "set.json").read_text(encoding="utf-8"))
-        described["index"] = _checksum(staging / "index.parquet")
+        described["index"] = checksum(staging / "index.parquet")
         described["captions"] = {
             **about,
+            "checked": checked,
             "tiles": folder.name,
-            "records": _checksum(staging / RECORDS),
+            "records": checksum(staging / RECORDS),
         }
         content = json.dumps(described, indent=1, ensure_ascii=False) + "\n"
         (staging / "set.json").write_text(content, encoding="utf-8")
@@ -86,9 +88,3 @@ def _is_of(version: Path, folder: Path) -> bool:
     """Does a version that is there hold the very files of the set without captions?"""
     kept = [(version / "shards" / path.name, path) for path in (folder / "shards").iterdir()]
     return all(mine.is_file() and mine.samefile(path) for mine, path in kept)
-
-
-def _checksum(path: Path) -> dict[str, Any]:
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return {"sha256": digest, "bytes": path.stat().st_size}

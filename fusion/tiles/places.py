@@ -6,6 +6,7 @@ Never here: scenes.
 """
 
 import datetime
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -93,11 +94,13 @@ def balanced(
     per_kind: int,
     apart_m: float = 2_560.0,
     seed: int = 0,
+    within: Sequence[str] | None = None,
 ) -> np.ndarray:
-    """Choose as many places of each kind (biome, land cover) as there are, up to a number.
+    """Choose as many places of each kind (such as of land cover) as there are, up to a number.
 
     Kinds take turns, the rarest first, so that a place of a rare kind is not lost to a neighbour of
     a common one. No two chosen places are nearer than `apart_m`, so that squares do not overlap.
+    With a second division, such as by climate, each turn goes to the part of it that has least.
 
     Args:
         longitude: (n,) of the candidates, EPSG:4326.
@@ -106,6 +109,7 @@ def balanced(
         per_kind: How many of each kind at most.
         apart_m: Least distance on the sphere.
         seed: Of the order in which candidates of a kind are tried.
+        within: (n,) part of the second division that each lies in.
 
     Returns:
         Indices of the chosen ones, ascending.
@@ -113,28 +117,40 @@ def balanced(
     from fusion.sphere import chord, unit_vectors
 
     points = unit_vectors(np.asarray(longitude, float), np.asarray(latitude, float))
-    named = np.asarray(kinds)
-    if len(points) != len(named):
+    named, parts = np.asarray(kinds), np.asarray(["all"] * len(kinds) if within is None else within)
+    if not len(points) == len(named) == len(parts):
         raise FusionError(
             "places and kinds are not of one number",
-            samples=[len(points), len(named)],
+            samples=[len(points), len(named), len(parts)],
             remedy="give each place its kind",
         )
     names, counts = np.unique(named, return_counts=True)
     draw = np.random.default_rng(seed)
-    queues = {
-        str(name): draw.permutation(np.flatnonzero(named == name)).tolist()
-        for name in names[np.argsort(counts, kind="stable")]
-    }
+    sizes = Counter(parts.tolist())
+    queues: list[dict[str, list[int]]] = []
+    for name in names[np.argsort(counts, kind="stable")]:
+        order = draw.permutation(np.flatnonzero(named == name))
+        queues.append({part: order[parts[order] == part].tolist() for part in sizes})
     nearest = chord(apart_m)
     chosen: list[int] = []
+    held: Counter[str] = Counter()
+
+    def next_of(queue: list[int]) -> int | None:
+        while queue:
+            one = queue.pop()
+            away = np.linalg.norm(points[chosen] - points[one], axis=1) if chosen else [np.inf]
+            if np.min(away) >= nearest:
+                return one
+        return None
+
     for _ in range(per_kind):
-        for queue in queues.values():
-            while queue:
-                one = queue.pop()
-                away = np.linalg.norm(points[chosen] - points[one], axis=1) if chosen else [np.inf]
-                if np.min(away) >= nearest:
+        for queue in queues:
+            # The part that has least so far, then the rarest.
+            for part in sorted(sizes, key=lambda part: (held[part], sizes[part], part)):
+                one = next_of(queue[part])
+                if one is not None:
                     chosen.append(one)
+                    held[part] += 1
                     break
     return np.sort(np.array(chosen, dtype=int))
 
@@ -144,26 +160,36 @@ def world_grid(step_deg: float, box: tuple[float, float, float, float]) -> np.nd
 
     Args:
         step_deg: Distance of rows, and of columns at the equator.
-        box: West, south, east, north in degrees.
+        box: West, south, east, north in degrees; west is above east across the antimeridian.
     """
     west, south, east, north = box
+    east += 360.0 * (west > east)
     rows = [np.empty((0, 2))]
     for latitude in np.arange(south + step_deg / 2, north, step_deg):
         step = step_deg / np.cos(np.radians(latitude))
         along = np.arange(west + step / 2, east, step)
         rows.append(np.column_stack([along, np.full(len(along), latitude)]))
-    return np.concatenate(rows)
+    grid = np.concatenate(rows)
+    grid[:, 0] -= 360.0 * (grid[:, 0] >= 180.0)
+    return grid
 
 
 def covered(places: Sequence[Place], scenes: "Sequence[Scene]") -> list[Place]:
     """Places that lie in a Sentinel-2 scene."""
-    boxes = np.array([s.bbox for s in scenes if s.modality == "sentinel2"]).reshape(-1, 4)
-    west, south, east, north = boxes.T
+    boxes = [scene.bbox for scene in scenes if scene.modality == "sentinel2"]
+    return [place for place in places if holds(boxes, place.longitude, place.latitude).any()]
 
-    def inside(place: Place) -> bool:
-        right, left = place.longitude <= east, place.longitude >= west
-        # Where west is above east, the box reaches across the antimeridian.
-        across = np.where(west <= east, left & right, left | right)
-        return bool((across & (south <= place.latitude) & (place.latitude <= north)).any())
 
-    return [place for place in places if inside(place)]
+def holds(boxes: ArrayLike, longitude: float, latitude: float) -> np.ndarray:
+    """(n,) bool: which boxes a point lies in.
+
+    Args:
+        boxes: (n, 4) west, south, east, north in degrees; west is above east where a box reaches
+            across the antimeridian.
+        longitude: EPSG:4326.
+        latitude: EPSG:4326.
+    """
+    west, south, east, north = np.asarray(boxes, float).reshape(-1, 4).T
+    left, right = longitude >= west, longitude <= east
+    across = np.where(west <= east, left & right, left | right)
+    return across & (south <= latitude) & (latitude <= north)

@@ -3,7 +3,8 @@
 Belongs here: how these publishers lay out their files, and what their numbers mean. Never here:
 this project's own layout (`store.py`), downloading.
 
-`store.write(geomeld(...), folder, geomeld_captions(...))` makes a set of them. What a publisher
+`writing.write(geomeld(...), folder)` makes a set of them, to which
+`fusion.captions.of_others.add_captions` adds their captions, checked on the tiles. What a publisher
 does not say is asked for (`GeoMeldTerms`), and what does not fit is refused, not guessed.
 """
 
@@ -143,7 +144,9 @@ def geomeld(shards: Sequence[Path], terms: GeoMeldTerms) -> Iterator[Tile]:
 
 
 def geomeld_captions(shards: Sequence[Path]) -> dict[str, str]:
-    """Captions of the tiles of the same shards, for `store.write`.
+    """Captions of the tiles of the same shards as they were published: nobody has checked them.
+
+    `fusion.captions.of_others.add_captions` checks them on the tiles.
 
     Raises:
         FusionError: A member has not the metadata of the published layout.
@@ -325,7 +328,7 @@ def _map_tags(osm_tags: object) -> dict[str, list[str]]:
     if not isinstance(osm_tags, dict):
         return {}
     listed = {k: v if isinstance(v, list) else [v] for k, v in osm_tags.items()}
-    kept = {k: [value for value in v if isinstance(value, str)] for k, v in listed.items()}
+    kept = {k: [s for s in v if isinstance(s, str) and s.strip()] for k, v in listed.items()}
     return {k: v for k, v in kept.items() if v}
 
 

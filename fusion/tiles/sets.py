@@ -34,12 +34,14 @@ from adapters.scenes.scene import Scene, products
 from adapters.settings import Settings
 from fusion.tiles.build import Vector, build_tile
 from fusion.tiles.choose import Nearby, choose
+from fusion.tiles.climates import of_samples
 from fusion.tiles.places import Place
 from fusion.tiles.read import Files
 from fusion.tiles.sites import sites
-from fusion.tiles.store import TileSet, write
+from fusion.tiles.store import TileSet
 from fusion.tiles.tile import Tile
 from fusion.tiles.vectors import Features, of_matrix
+from fusion.tiles.writing import write
 
 _ROOT = Path(__file__).parent.parent.parent
 _CODE = ("fusion/tiles", "adapters/scenes")
@@ -87,7 +89,8 @@ def tiles(settings: Settings, group: str) -> Made | None:
     scenes = scenes_of(settings, group)
     matrix = _pointed(settings.fused / group / "CURRENT")
     samples = pl.read_parquet(matrix / "samples.parquet") if matrix else None
-    places = sites(samples, scenes, settings.tiles_per_kind)
+    climates = of_samples(matrix, samples) if matrix and samples is not None else None
+    places = sites(samples, scenes, settings.tiles_per_kind, climates)
     wanted = [place.sample_id for place in places if place.sample_id]
     features = of_matrix(matrix, wanted) if matrix and wanted else Features(group, {}, {})
     base = settings.tiles / group
@@ -275,6 +278,13 @@ class _Work:
                 "samples": sum(place.sample_id is not None for place in self.places),
                 "between": sum(place.sample_id is None for place in self.places),
             },
+            "climates_between": dict(
+                Counter(
+                    str(place.extra["climate_class"])
+                    for place in self.places
+                    if "climate_class" in place.extra
+                ).most_common()
+            ),
             "scenes": dict(sorted(Counter(scene.modality for scene in self.scenes).items())),
             "refused_by_reason": self._reasons(),
             "refused": dict(sorted(self.refused.items())),

@@ -18,7 +18,8 @@ import polars as pl
 from adapters.scenes.scene import Scene
 from fusion.sphere import nearest
 from fusion.tiles.choose import MAX_CLOUD_PERCENT, Box, Nearby, around
-from fusion.tiles.places import Place, balanced, covered, of_samples, world_grid
+from fusion.tiles.climates import Climates
+from fusion.tiles.places import Place, balanced, covered, holds, of_samples, world_grid
 
 APART_M = 2_560.0
 """Least distance between a sample and a place between samples: their squares cannot overlap."""
@@ -28,18 +29,25 @@ UNMAPPED = "unmapped"
 """Kind of a place whose land cover no map says."""
 
 
-def sites(samples: pl.DataFrame | None, scenes: Sequence[Scene], per_kind: int) -> list[Place]:
+def sites(
+    samples: pl.DataFrame | None,
+    scenes: Sequence[Scene],
+    per_kind: int,
+    climates: Climates | None = None,
+) -> list[Place]:
     """Places of the tiles of a group.
 
     Args:
         samples: Of the group (`samples.parquet`); None where it has none.
         scenes: Of the group.
         per_kind: Places between samples, of each land cover at most.
+        climates: Of the samples: those of one land cover are spread over them.
     """
     known = covered(of_samples(samples), scenes) if samples is not None else []
     optical = [scene for scene in scenes if scene.modality == "sentinel2"]
     near = Nearby(optical)
-    return [dated(place, near(place)) for place in [*known, *_between(known, scenes, per_kind)]]
+    between = _between(known, scenes, per_kind, climates)
+    return [dated(place, near(place)) for place in [*known, *between]]
 
 
 def squares(samples: pl.DataFrame, box: Box | None = None) -> list[tuple[Box, datetime.date]]:
@@ -51,8 +59,7 @@ def squares(samples: pl.DataFrame, box: Box | None = None) -> list[tuple[Box, da
     """
     places = of_samples(samples)
     if box is not None:
-        west, south, east, north = box
-        places = [p for p in places if west <= p.longitude <= east and south <= p.latitude <= north]
+        places = [p for p in places if holds(box, p.longitude, p.latitude).any()]
     return [(around(place), place.date) for place in places]
 
 
@@ -80,19 +87,18 @@ def dated(place: Place, optical: Sequence[Scene]) -> Place:
     return replace(place, date=min(optical, key=worth).moment.date())
 
 
-def _covers(scene: Scene, longitude: float, latitude: float) -> bool:
-    west, south, east, north = scene.bbox
-    return west <= longitude <= east and south <= latitude <= north
-
-
-def _between(known: Sequence[Place], scenes: Sequence[Scene], per_kind: int) -> list[Place]:
+def _between(
+    known: Sequence[Place], scenes: Sequence[Scene], per_kind: int, climates: Climates | None
+) -> list[Place]:
     """Places away from samples, as many of each land cover as there are, up to a number."""
     optical = [scene for scene in scenes if scene.modality == "sentinel2"]
     boxes = sorted({tuple(round(edge, 4) for edge in scene.bbox) for scene in optical})
     if not boxes or not per_kind:
         return []
     # The middle of a small scene, since no point of an even grid may lie in it.
-    middles = np.array([((w + e) / 2, (s + n) / 2) for w, s, e, n in boxes])
+    # Where west is above east, the box reaches across the antimeridian.
+    middles = np.array([((w + e + 360.0 * (w > e)) / 2, (s + n) / 2) for w, s, e, n in boxes])
+    middles[:, 0] -= 360.0 * (middles[:, 0] >= 180.0)
     even = [world_grid(GRID_DEG, box) for box in boxes]
     points = np.unique(np.concatenate([middles, *even]).round(6), axis=0)
     taken = np.array([(place.longitude, place.latitude) for place in known]).reshape(-1, 2)
@@ -100,13 +106,18 @@ def _between(known: Sequence[Place], scenes: Sequence[Scene], per_kind: int) -> 
     points = points[near < 0]
     if not len(points):
         return []
-    chosen = balanced(points[:, 0], points[:, 1], _land_cover(points, scenes), per_kind, APART_M)
+    cover = _land_cover(points, scenes)
+    zones = climates.at(*points.T) if climates else None
+    chosen = balanced(points[:, 0], points[:, 1], cover, per_kind, APART_M, within=zones)
     # Summer shows most of the land.
     day = datetime.date(max(scene.moment.year for scene in optical), 7, 1)
-    return [
-        Place(f"grid:{latitude:.6f}:{longitude:.6f}", float(longitude), float(latitude), day)
-        for longitude, latitude in points[chosen]
-    ]
+    found = []
+    for i in chosen.tolist():
+        longitude, latitude = points[i].tolist()
+        told = {"climate_class": zones[i]} if zones else {}
+        name = f"grid:{latitude:.6f}:{longitude:.6f}"
+        found.append(Place(name, longitude, latitude, day, extra=told))
+    return found
 
 
 def _land_cover(points: np.ndarray, scenes: Sequence[Scene]) -> list[str]:
@@ -121,7 +132,7 @@ def _land_cover(points: np.ndarray, scenes: Sequence[Scene]) -> list[str]:
         inside = [
             i
             for i, (longitude, latitude) in enumerate(points)
-            if kinds[i] == UNMAPPED and _covers(scene, longitude, latitude)
+            if kinds[i] == UNMAPPED and holds(scene.bbox, longitude, latitude).any()
         ]
         if not inside:
             continue

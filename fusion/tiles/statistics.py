@@ -1,7 +1,7 @@
 """Statistics of bands over the present pixels of some tiles.
 
 Belongs here: counting as tiles stream by, merging counts, and what follows from them.
-Never here: which tiles are counted (`store.py` gives those of the training split alone).
+Never here: which tiles are counted (`writing.py` gives those of the training split alone).
 
 Stored integers are counted one by one, so that mean, deviation and percentiles are those of all
 pixels at once, in whatever order and in however many parts they came. Stored floats are counted in

@@ -154,6 +154,13 @@ def test_an_empty_page_is_not_the_end(api: Api) -> None:
     assert [one.id for one in items(api.address, "sentinel-2-l2a")] == ["s0", "s1", "s4"]
 
 
+def test_an_item_on_two_pages_is_one_scene(api: Api) -> None:
+    """While pages are turned, a new item pushes the last of a page onto the next."""
+    api.items = [optical(name) for name in ("a", "b", "b", "c")]
+    assert ids(find(api.address, "open")) == ["a", "b", "c"]
+    assert ids(find_around(api.address, "open", [(SQUARE, DAY)])) == ["a", "b", "c"]
+
+
 def test_pages_in_a_circle_are_told(api: Api) -> None:
     api.items = [optical(f"s{n}") for n in range(5)]
     api.circle = True

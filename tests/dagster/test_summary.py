@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from good_tile import good_tile
 from rich.console import Console
 
 from adapters import twin
@@ -10,8 +11,10 @@ from adapters.archive import accept_user, ingest
 from adapters.settings import Settings
 from adapters.spec import load_spec
 from dagster_project.run import Outcome
-from dagster_project.summary import _evaluation, show
+from dagster_project.summary import _evaluation, _tiles, show
 from dagster_project.versions import upstream_version
+from fusion.captions.of_others import add_captions
+from fusion.tiles.writing import write
 
 
 @pytest.mark.parametrize(
@@ -72,3 +75,28 @@ def test_files_that_are_not_in_use_are_told(
     assert len({before, waiting, upstream_version(spec, settings)}) == 3
     show(settings, Outcome(), 1.0)
     assert "your files wait" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("how", "said"),
+    [
+        ("checked", "1 captions by GeoMeld: claims 2 supported; 1 sentences removed"),
+        ("as published", "1 captions by GeoMeld: as they were published, not checked"),
+        ("written", "1 captions by unknown writers: as they were published, not checked"),
+    ],
+)
+def test_captions_that_nobody_checked_are_called_so(how: str, said: str, tmp_path: Path) -> None:
+    settings = Settings(data_root=tmp_path / "data")
+    captions = {"good-0": "Cropland dominates. The terrain rises towards the north. A dragon."}
+    folder = write([good_tile(0)], settings.tiles / "user")
+    (folder.parent / "report.json").write_text('{"refused_by_reason": {}}')
+    base = settings.captions / "user"
+    if how == "written":
+        made = write([good_tile(0)], base, captions)
+    else:
+        as_published = how == "as published"
+        made = add_captions(folder, base, captions, writer="GeoMeld", as_published=as_published)
+    (base / "CURRENT").write_text(made.name)
+    console = Console(width=160, record=True, highlight=False)
+    _tiles(console, settings, "user", folder)
+    assert said in console.export_text()

@@ -338,6 +338,11 @@ def test_the_columns_of_a_world_grid_widen_towards_the_pole() -> None:
     assert len(np.unique(grid[:, 1])) == 80
 
 
+def test_a_world_grid_goes_on_beyond_the_antimeridian() -> None:
+    across = world_grid(1.0, (177.0, 0.0, -178.0, 1.0))
+    assert across[:, 0].tolist() == pytest.approx([177.5, 178.5, 179.5, -179.5, -178.5], abs=0.01)
+
+
 def test_places_without_a_scene_are_left_out() -> None:
     from adapters.scenes.scene import Scene
 

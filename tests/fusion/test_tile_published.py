@@ -13,10 +13,13 @@ import pytest
 
 from adapters.errors import FusionError
 from adapters.modalities import modality
+from fusion.captions.of_others import add_captions
+from fusion.captions.of_set import records
 from fusion.captions.verifier import verify
 from fusion.tiles.grid import transformer
 from fusion.tiles.published import GeoMeldTerms, geomeld, geomeld_captions, mmearth
-from fusion.tiles.store import TileSet, write
+from fusion.tiles.store import TileSet
+from fusion.tiles.writing import write
 
 BANDS = ("B1", "B2", "B3", "B4", "B5", "B6", "B7", "B8", "B8A", "B9", "B11", "B12")
 TERMS = GeoMeldTerms(
@@ -126,6 +129,59 @@ def test_rows_of_twelve_and_of_nine_bands_become_a_set(shards: list[Path], tmp_p
     assert abs(y - middle[1]) <= 10
 
 
+TRUE = "Tree cover dominates. The mean elevation is 120 m."
+MADE_UP = "A dragon lives here."
+"""Of a tile that is all trees on a plane at 120 m."""
+
+
+@pytest.fixture
+def captioned(tmp_path: Path) -> tuple[Path, dict[str, str]]:
+    """A set without captions, and captions: mostly true, false, and of one tile none."""
+    path = tmp_path / "a.tar"
+    rows = [(about(i, caption=None), row(0)) for i in range(3)]
+    folder = write(geomeld([shard(path, rows)], TERMS), tmp_path / "plain")
+    lie = "The tile is entirely open water. The mean elevation is 3000 m."
+    return folder, {"geomeld-1000": f"{TRUE} {MADE_UP}", "geomeld-1001": lie}
+
+
+def test_published_captions_keep_only_what_the_tiles_support(
+    captioned: tuple[Path, dict[str, str]], tmp_path: Path
+) -> None:
+    folder, captions = captioned
+    assert TileSet(folder).captions_checked is None
+    made = add_captions(folder, tmp_path / "checked", captions, writer="GeoMeld")
+    found = TileSet(made)
+    assert found.index["caption"].to_list() == [TRUE, None, None]
+    assert found.captions_checked is True
+    said = found.described["captions"]
+    assert (said["captioned"], said["writers"]) == (1, ["GeoMeld"])
+    assert said["sentences"] == {"kept": 2, "removed": 3}
+    assert said["claims"] == {"supported": 2}
+    assert said["refused"] == {
+        "0 supported claims are left of 2 sentences": 1,
+        "none was published": 1,
+    }
+    first = records(made).row(0, named=True)
+    assert [s["text"] for s in first["removed"]] == [MADE_UP]
+    with pytest.raises(FusionError, match="not in the set"):
+        add_captions(folder, tmp_path / "checked", {"other": TRUE}, writer="GeoMeld")
+
+
+def test_captions_taken_as_published_are_marked_as_unchecked(
+    captioned: tuple[Path, dict[str, str]], tmp_path: Path
+) -> None:
+    folder, captions = captioned
+    made = add_captions(folder, tmp_path / "all", captions, writer="GeoMeld", as_published=True)
+    found = TileSet(made)
+    assert found.index["caption"].to_list() == [*captions.values(), None]
+    assert found.captions_checked is False
+    assert found.described["captions"]["claims"] == {}
+    # Whoever hands captions to the set itself checks none either.
+    written = TileSet(write([found.read(i) for i in range(3)], tmp_path / "whole", captions))
+    assert written.described["captions"] == {"captioned": 2, "checked": False}
+    assert written.captions_checked is False
+
+
 def test_what_the_publisher_does_not_say_is_taken_from_the_reader(shards: list[Path]) -> None:
     shifted = dataclasses.replace(
         TERMS, reflectance_offset=-0.1, dynamic_world_water=1, sentinel2_bands=BANDS[::-1]
@@ -149,6 +205,7 @@ def test_what_the_publisher_does_not_say_is_taken_from_the_reader(shards: list[P
         ({"natural": "wood", "building": "yes"}, {"natural": ["wood"], "building": ["yes"]}),
         ({"natural": ["wood", "water"], "landuse": None}, {"natural": ["wood", "water"]}),
         ({"500 m": {"natural": "wood"}, "lanes": 2}, {}),
+        ({"natural": ["", "wood"], "landuse": " "}, {"natural": ["wood"]}),
         (None, {}),
     ],
 )

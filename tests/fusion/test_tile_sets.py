@@ -9,6 +9,8 @@ import numpy as np
 import polars as pl
 import pytest
 import rasterio
+from rasterio.transform import from_origin
+from rasterio.warp import transform
 from small_scenes import item_file, write_matrix, write_scenes
 
 from adapters.errors import ArchiveError, FusionError
@@ -22,7 +24,7 @@ from fusion.tiles.captioned import with_captions
 from fusion.tiles.examine import examine
 from fusion.tiles.places import Place
 from fusion.tiles.sets import current, report, tiles
-from fusion.tiles.sites import dated
+from fusion.tiles.sites import dated, sites, squares
 from fusion.tiles.store import TileSet
 
 
@@ -300,6 +302,41 @@ def test_a_users_catalogue_stands_in_the_users_group(own: Settings) -> None:
             tiles(own, "user")
 
 
+def test_places_between_samples_lie_on_both_sides_of_the_antimeridian(tmp_path: Path) -> None:
+    """Forest west of it and grass east of it: one place of each, though the scene spans both."""
+    path, width = tmp_path / "cover.tif", 3_000
+    codes = np.full((1, 300, width), 10, np.uint8)
+    grid = from_origin(645_000, 5_600_000, 100, 100)
+    x, _ = transform("EPSG:4326", "EPSG:32660", [180.0], [50.4])
+    codes[:, :, int((x[0] - 645_000) / 100) :] = 30
+    with rasterio.open(
+        path, "w", driver="GTiff", count=1, height=300, width=width, dtype="uint8",
+        crs="EPSG:32660", transform=grid, nodata=0,
+    ) as file:  # fmt: skip
+        file.write(codes)
+    moment = datetime.datetime(2021, 6, 1, 10, tzinfo=datetime.UTC)
+    box = (179.5, 50.35, -179.5, 50.45)
+    scenes = [
+        Scene("s", "c", "sentinel2", moment, box, {"B2": Layer("x.tif")}, "user", "x"),
+        Scene("w", "c", "worldcover", moment, box, {"class": Layer(str(path))}, "user", "x"),
+    ]
+    found = sorted(place.longitude for place in sites(None, scenes, per_kind=1))
+    assert len(found) == 2
+    assert -180 <= found[0] < -179.4
+    assert 179.4 < found[1] < 180
+    samples = pl.DataFrame(
+        {
+            "sample_id": ["a", "b", "c"],
+            "site": ["a", "b", "c"],
+            "longitude": [179.7, -179.7, 0.0],
+            "latitude": [50.4] * 3,
+            "depth_top": [0.0] * 3,
+            "date_start": [datetime.date(2019, 6, 1)] * 3,
+        }
+    )
+    assert len(squares(samples, box)) == 2
+
+
 def test_the_season_of_sampling_chooses_the_scene() -> None:
     def scene(day: str, clouds: float) -> Scene:
         moment = datetime.datetime.fromisoformat(f"{day}T10:30:00+00:00")
@@ -391,6 +428,7 @@ def test_captions_stand_beside_the_tiles(own: Settings) -> None:
     numbers = of_set.counted(records)
     assert set(numbers["claims"]) == {"supported"}
     assert held.described["captions"]["captioned"] == numbers["captioned"]
+    assert held.captions_checked is True
     assert of_set.unsupported(held) == []
     assert of_set.captions(own, "synthetic") == folder
 
@@ -399,6 +437,8 @@ def test_captions_stand_beside_the_tiles(own: Settings) -> None:
     held.index = held.index.with_columns(caption=pl.lit(lie))
     assert len(of_set.unsupported(held)) == 3
     with pytest.raises(FusionError, match="not those of the tiles"):
-        with_captions(current(own, "synthetic"), own.captions / "x", records.head(1), {})
+        with_captions(
+            current(own, "synthetic"), own.captions / "x", records.head(1), {}, checked=True
+        )
     with pytest.raises(FusionError, match="has no tiles"):
         of_set.captions(own, "open")

@@ -16,10 +16,11 @@ from range_server import serving_folder
 
 from adapters.errors import FusionError
 from adapters.modalities import modality
-from fusion.tiles import shards, store
+from fusion.tiles import shards, writing
 from fusion.tiles.statistics import Tally
-from fusion.tiles.store import TileSet, write
+from fusion.tiles.store import TileSet
 from fusion.tiles.tile import Tile
+from fusion.tiles.writing import write
 
 COUNT = 12
 
@@ -199,7 +200,7 @@ def test_killed_while_the_index_is_written_nothing_is_made_again(
         raise KilledError
 
     with monkeypatch.context() as patched:
-        patched.setattr(store, "_described", dies)
+        patched.setattr(writing, "_described", dies)
         with pytest.raises(KilledError):
             write(makers, tmp_path, captions, shard_tiles=5)
     assert contents(write(makers, tmp_path, captions, shard_tiles=5)) == contents(folder)

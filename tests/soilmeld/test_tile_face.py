@@ -16,7 +16,8 @@ import soilmeld
 from adapters.errors import LicenceError
 from adapters.modalities import modality
 from adapters.settings import Settings
-from fusion.tiles.store import TileSet, write
+from fusion.tiles.store import TileSet
+from fusion.tiles.writing import write
 from soilmeld.cli import app
 from soilmeld.operations import Operations
 from soilmeld.reader import Dataset, NotFoundError
@@ -64,7 +65,14 @@ def test_captions_win_over_tiles_without(made: Settings, tmp_path: Path) -> None
     for place, texts in ((settings.tiles, None), (settings.captions, {"good-0": "A lake."})):
         folder = write([good_tile(0)], place / "synthetic", texts)
         (place / "synthetic" / "CURRENT").write_text(folder.name)
-    assert Dataset(settings).tiles("synthetic").index["caption"].to_list() == ["A lake."]
+    held = Dataset(settings).tiles("synthetic")
+    assert held.index["caption"].to_list() == ["A lake."]
+    assert describe(held, "good-0")["caption_checked"] is False
+    assert Operations(Dataset(settings)).tiles("synthetic")["captions_checked"] is False
+    file = tmp_path / "soilmeld.toml"
+    file.write_text(f'data_root = "{settings.data_root}"\n')
+    said = CliRunner().invoke(app, ["tiles", "list", "--settings", str(file)]).output
+    assert "Nobody checked these captions" in said
 
 
 def test_a_geotiff_says_the_same_as_the_tile(held: TileSet, tmp_path: Path) -> None:
@@ -114,6 +122,7 @@ def test_a_tile_is_described_and_near_names_are_shown(held: TileSet) -> None:
         "sand": {"value": 31.0, "unit": "percent"},
     }
     assert about["sources"]["sentinel2"]["id"] == "S2-9"
+    assert (about["caption"], about["caption_checked"]) == (None, None)
     with pytest.raises(NotFoundError, match="good-9"):
         describe(held, "d-9")
 

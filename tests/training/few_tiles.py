@@ -10,8 +10,8 @@ import torch
 from good_tile import good_tile
 from safetensors.torch import save_file
 
-from fusion.tiles.store import write
 from fusion.tiles.tile import Tile
+from fusion.tiles.writing import write
 from training.parts import geomeld_fm
 from training.recipe import GeoMeldModel, TilesDataset
 from training.runs import fingerprint

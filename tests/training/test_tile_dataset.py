@@ -12,8 +12,9 @@ from good_tile import good_tile
 
 from adapters.errors import TrainingError
 from adapters.modalities import modality
-from fusion.tiles.store import TileSet, write
+from fusion.tiles.store import TileSet
 from fusion.tiles.tile import Tile
+from fusion.tiles.writing import write
 from models.geomeld_fm import TileBatch
 from training import text
 from training.masks import order
@@ -134,6 +135,7 @@ def test_bands_without_statistics_are_left_out_and_named(dataset: TileDataset) -
     assert described["features"] == sum(len(m.bands) for m in dataset.schema.modalities)
     assert described["licences"] == ["CC-BY-4.0"]
     assert described["redistribute"] is False, "no terms are told"
+    assert described["captions_checked"] is None, "the recipe takes no captions"
 
 
 def test_the_photograph_is_read_where_the_recipe_names_it(folder: Path) -> None:
@@ -266,6 +268,11 @@ def test_captions_are_ones_own_or_anothers_or_none(folder: Path) -> None:
         assert given == {v.tobytes() for v in own.caption[held]}, "of the same split"
         assert all(not np.array_equal(shuffled.caption[i], own.caption[i]) for i in held)
     assert shuffled.captioned[own.rows("train")].sum() == own.captioned[own.rows("train")].sum()
+    assert own.described["captions_checked"] is False, "nobody checked them"
+    for found in (own, shuffled):
+        found.tiles.captions_checked = True
+    assert own.described["captions_checked"] is True
+    assert shuffled.described["captions_checked"] is False, "they are of other tiles"
     assert none.schema.caption_width == 0
     assert none.draw(np.arange(2), np.arange(2), 1)["caption"].shape == (2, 0)
     assert own.draw(np.arange(4), np.arange(4), 1)["captioned"].tolist() == [True] * 3 + [False]

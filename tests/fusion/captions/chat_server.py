@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, BinaryIO
 
 
 @dataclass
@@ -17,6 +17,8 @@ class Reply:
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
     pause_s: float = 0.0
+    drip_s: float = 0.0
+    """Pause after each byte, from the first of the status line on."""
 
 
 def completion(*texts: str | None, **message: object) -> Reply:
@@ -41,6 +43,27 @@ class Chat:
     headers: list[dict[str, str]] = field(default_factory=list)
 
 
+class Dripping:
+    """A stream that sends one byte at a time."""
+
+    def __init__(self, stream: BinaryIO, pause: Callable[[], object]) -> None:
+        self.stream, self.pause = stream, pause
+        self.closed = False
+
+    def write(self, data: bytes) -> None:
+        for byte in data:
+            self.stream.write(bytes([byte]))
+            self.stream.flush()
+            self.pause()
+
+    def flush(self) -> None:
+        self.stream.flush()
+
+    def close(self) -> None:
+        self.closed = True
+        self.stream.close()
+
+
 @contextlib.contextmanager
 def chatting(*replies: Reply | Callable[[dict[str, Any]], Reply]) -> Iterator[Chat]:
     """Serve `/v1/chat/completions`; the last reply is given again and again."""
@@ -61,6 +84,8 @@ def chatting(*replies: Reply | Callable[[dict[str, Any]], Reply]) -> Iterator[Ch
 
         def answer(self, reply: Reply) -> None:
             over.wait(reply.pause_s)
+            if reply.drip_s:
+                self.wfile = Dripping(self.wfile, lambda: over.wait(reply.drip_s))
             body = reply.body if isinstance(reply.body, bytes) else json.dumps(reply.body).encode()
             with contextlib.suppress(BrokenPipeError, ConnectionResetError):
                 self.send_response(reply.status)

@@ -156,6 +156,10 @@ def random_tile(number: int) -> Tile:
         slope=slope,
         date=datetime.date(2020, 1, 1) + datetime.timedelta(days=int(draw.integers(0, 800))),
         place=place,
-        extra={"place_names": names, "map_tags": _TAGS[number % len(_TAGS)]},
+        extra={
+            "place_names": names[1:],
+            "lies_in": names[:1],
+            "map_tags": _TAGS[number % len(_TAGS)],
+        },
         name=f"random-{number}",
     )

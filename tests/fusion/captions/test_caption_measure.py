@@ -242,13 +242,15 @@ def test_texture_is_of_one_source() -> None:
 
 
 def test_time_place_and_map_are_the_tiles_own() -> None:
-    given = {"place_names": ["Aarhus"], "map_tags": {"natural": ["wood", "water"], "amenity": "x"}}
+    given = {"place_names": ["Aarhus"], "lies_in": ["Jutland"]}
+    given |= {"map_tags": {"natural": ["wood", "water"], "amenity": "x"}}
     facts = measure(tile({}, extra=given, date=datetime.date(2020, 1, 2), place=(18.4, -33.9)))
     assert (facts.season, facts.latitude, facts.longitude) == ("summer", -33.9, 18.4)
-    assert facts.places == ("Aarhus",)
+    assert (facts.places, facts.lies_in) == (("Aarhus",), ("Jutland",))
     assert facts.tags == ("natural=wood", "natural=water", "amenity=x")
     assert measure(tile({}, place=(18.4, -3.9))).season is None
-    odd = tile({}, extra={"map_tags": {"natural": None, "lanes": 2, "landuse": ("forest", None)}})
+    tags = {"natural": None, "lanes": 2, "landuse": ("forest", None, " "), "name": ""}
+    odd = tile({}, extra={"map_tags": tags})
     assert measure(odd).tags == map_tags(odd) == ("lanes=2", "landuse=forest")
 
 

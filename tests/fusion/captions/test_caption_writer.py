@@ -10,6 +10,7 @@ from good_tile import good_tile
 
 from fusion.captions.evidence import Evidence
 from fusion.captions.grammar import KINDS
+from fusion.captions.judge import holds
 from fusion.captions.measure import Facts, measure
 from fusion.captions.verifier import Sentence, Verified, verify
 from fusion.captions.vocabulary import TOLERANCES
@@ -141,6 +142,40 @@ def test_names_and_tags_that_would_be_misread_are_not_said() -> None:
     near = {s.split(" near ")[1] for s in texts if " near " in s}
     assert near == {"Saint-Étienne.", "L'Aquila.", "Paris, Texas."}
     assert [s for s in texts if "OpenStreetMap" in s] == ["OpenStreetMap marks wood."]
+
+
+@pytest.mark.parametrize(
+    "text", ["OpenStreetMap marks.", "OpenStreetMap marks wood and.", "Tagged:"]
+)
+@pytest.mark.parametrize("values", [["wood"], ["wood", ""], ""])
+def test_a_sentence_that_names_nothing_of_the_map_says_nothing(text: str, values: object) -> None:
+    made = tile({}, extra={"map_tags": {"natural": values}})
+    (read,) = verify(text, made).sentences
+    assert read.status == "unsupported"
+
+
+def test_a_tile_lies_in_a_place_only_where_the_data_say_so() -> None:
+    made = tile({}, extra={"place_names": ["Bonn"], "lies_in": ["Rhineland"]})
+    said = {
+        "The tile lies near Bonn.": "supported",
+        "The tile lies next to Bonn.": "supported",
+        "The tile lies in Bonn.": "unsupported",
+        "It is located within Bonn.": "unsupported",
+        "The tile is at Bonn.": "unsupported",
+        "The tile lies in Rhineland.": "supported",
+        "It lies in Rhineland and near Bonn.": "supported",
+        "It lies in Bonn and near Rhineland.": "unsupported",
+        "The tile lies near Rhineland.": "unsupported",
+    }
+    facts = measure(made)
+    for text, status in said.items():
+        (read,) = verify(text, made).sentences
+        assert read.status == status, text
+        judged = {holds(v.claim, facts, made) for v in read.verdicts}
+        assert (judged == {True}) == (status == "supported"), text
+    written = [s for s in all_sentences(facts, 0) if "Bonn" in s or "Rhineland" in s]
+    assert len(written) == 4
+    assert all(verify(s, made).sentences[0].status == "supported" for s in written)
 
 
 @pytest.mark.parametrize(

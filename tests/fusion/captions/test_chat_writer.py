@@ -61,6 +61,7 @@ def test_the_model_is_told_the_measured_facts_alone() -> None:
     assert said["terrain_rises_towards"] == "north"
     assert said["landform_shares_percent"]["hillslopes"] > 80
     assert said["near"] == ["Somewhere"]
+    assert "in" not in said, "nothing says that it lies in a place"
     assert not [value for value in said.values() if value in (None, [], {}, "")]
     # No key is sent where none is set.
     assert "Authorization" not in chat.headers[0]
@@ -266,6 +267,39 @@ def test_silence_is_an_error_after_two_attempts(slept: list[float]) -> None:
         ChatWriter(chat.url, "small", read_s=0.1)(FACTS, 1)
     assert len(chat.asked) == 2
     assert "caption_url" in str(caught.value)
+
+
+def test_a_server_that_sends_byte_after_byte_is_not_waited_for_without_end() -> None:
+    """Each wait for a byte is short: the status line alone takes longer than the request may."""
+    with chatting(replace(completion("One."), drip_s=0.2)) as chat:
+        writer = ChatWriter(chat.url, "small", read_s=5.0, total_s=0.5)
+        started = time.monotonic()
+        with pytest.raises(CaptionError, match=r"not complete after 0\.5 s"):
+            writer(FACTS, 1)
+        assert time.monotonic() - started < 3
+    with chatting(replace(completion("One."), drip_s=0.001)) as chat:
+        assert ChatWriter(chat.url, "small", read_s=5.0)(FACTS, 1) == ["One."], "slow is not wrong"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://someone:hidden@localhost:8000/v1",
+        "http://someone:hid/den@localhost:8000/v1",
+        "http://localhost:8000/v1?key=hidden",
+        "someone:hidden@localhost/v1",
+    ],
+)
+def test_a_password_in_the_address_is_refused_and_never_shown(url: str) -> None:
+    """It would not be sent, since the request has an authorisation of its own."""
+    for made in (
+        lambda: ChatWriter(url, "small"),
+        lambda: writer_of(Settings(caption_url=url, caption_model="small")),
+        lambda: writer_of(Settings(caption_url=url)),
+    ):
+        with pytest.raises(SettingsError, match="SOILMELD_CAPTION_KEY") as caught:
+            made()
+        assert "hid" not in str(caught.value)
 
 
 def test_no_server_is_an_error(slept: list[float]) -> None:

@@ -3,6 +3,7 @@
 import csv
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -105,6 +106,32 @@ def test_tiles_that_lack_are_named(tmp_path: Path, captioned: Captioned) -> None
         write_sheet([good_tile(1)], [captioned], tmp_path)
     with pytest.raises(CaptionError, match="no claim"):
         write_sheet([TILE], [], tmp_path)
+
+
+FORMULAS = ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "'=1", "''-1", "'plain", "plain", ""]
+
+
+@pytest.mark.parametrize("text", FORMULAS)
+def test_no_cell_is_a_formula_and_reading_gives_what_was_written(
+    text: str, tmp_path: Path, captioned: Captioned
+) -> None:
+    sentence = replace(captioned.removed[0], text=text)
+    tile = replace(TILE, id=f"{text}tile")
+    made = replace(captioned, tile_id=tile.id, sentences=(), removed=(sentence,))
+    write_sheet([tile], [made], tmp_path)
+    for name in (SHEET, KEY):
+        with (tmp_path / name).open(newline="", encoding="utf-8") as file:
+            cells = [cell for row in csv.reader(file) for cell in row]
+        assert not [cell for cell in cells if cell[:1] in tuple("=+-@\t\r") and cell], name
+    items = read_key(tmp_path / KEY)
+    assert {(item.tile, item.sentence) for item in items} == {(tile.id, text)}
+    assert items == items_of([made])
+    # A spreadsheet that takes the apostrophe away does no harm.
+    path = filled(tmp_path, "ann", lambda rows: None)
+    assert set(read_sheet(path, items).verdicts.values()) == {"right"}
+    if text.startswith("="):
+        path.write_text(path.read_text().replace("'=", "="))
+        assert read_sheet(path, items).verdicts.keys() == {item.id for item in items}
 
 
 def test_a_filled_sheet_is_read(sheet: Path) -> None:
@@ -293,10 +320,11 @@ def test_the_page_saves_a_sheet_that_is_read(sheet: Path, chromium: Path) -> Non
         for item in items:
             page.check(f'input[name="{item.id}"][value="wrong"]')
         page.fill("#name", "ann")
-        page.locator(".note").first.fill('no, "not" this')
+        page.locator(".note").first.fill('=no, "not" this')
         with page.expect_download() as download:
             page.click("#save")
         download.value.save_as(sheet / download.value.suggested_filename)
         browser.close()
+    assert '"\'=no, ""not"" this"' in (sheet / "ann.csv").read_text()
     found = read_sheet(sheet / "ann.csv", items)
     assert set(found.verdicts.values()) == {"wrong"}
