@@ -18,7 +18,14 @@ import yaml
 from adapters.archive import ORIGIN_FILE, RawFile, RawVersion, of_tables, suspicion
 from adapters.columns import match_headers
 from adapters.corrections import CORRECTIONS_FILE
-from adapters.errors import ArchiveError, CodebookError, ReadError, SoilmeldError, collected
+from adapters.errors import (
+    ArchiveError,
+    CodebookError,
+    ReadError,
+    SoilmeldError,
+    UnitError,
+    collected,
+)
 from adapters.readers import NativeTable, fits, matching, read_table
 from adapters.settings import Settings
 from adapters.spec import SourceSpec, Table, load_spec, source_ids
@@ -245,7 +252,7 @@ def _of_header(spec: SourceSpec, error: SoilmeldError) -> bool:
     layer = error.spec_key[:1] == ("columns",) and spec.tables[
         spec.column(error.spec_key[1]).table
     ].read.reader in ("raster", "netcdf")
-    return error.where == "header" or (layer and not isinstance(error, CodebookError))
+    return error.where == "header" or (layer and not isinstance(error, CodebookError | UnitError))
 
 
 def _present(spec: SourceSpec, path: Path, settings: Settings) -> dict[str, Path]:
