@@ -351,6 +351,7 @@ def _raster(standard: "Standard") -> list["Expectation"]:
     from expectations.custom import (
         ExpectLayersToShareGrid,
         ExpectLayerValuesToBeBetween,
+        ExpectNoValueToTakeLayerOver,
         ExpectRefusedPixelsToBeAtMost,
     )
 
@@ -393,6 +394,15 @@ def _raster(standard: "Standard") -> list["Expectation"]:
                     ),
                 )
             )
+        taken = standard.flags.filter(column=record.name, flag="one_value")
+        if taken.height:
+            derived.append(
+                ExpectNoValueToTakeLayerOver(
+                    column=record.name,
+                    taken=dict(taken.select("row_ref", "detail").iter_rows()),
+                    **meta(_means_missing(column, record, taken["value"][0]), blocking=False),
+                )
+            )
         if column.is_array:
             derived.append(
                 ExpectLayersToShareGrid(
@@ -413,6 +423,17 @@ def _raster(standard: "Standard") -> list["Expectation"]:
                     )
                 )
     return derived
+
+
+def _means_missing(column: Column, record: "ColumnRecord", value: float) -> str:
+    """What to do about one value, in the canonical unit, that may be an undeclared nodata."""
+    stored = "that value"
+    if record.transform is None:
+        stored = f"{(value - record.offset) / record.scale:.7g}"
+    return (
+        f"if {stored} means missing, add it to `missing` of column {column.name} in line "
+        f"{column.line} of columns.csv; nothing, if so many places do have that value"
+    )
 
 
 def _refused_pixels(standard: "Standard", column: str) -> dict[str, tuple[int, str]]:
