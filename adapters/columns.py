@@ -40,6 +40,8 @@ _OF = " of "
 _YES, _NO = ("1", "true", "t", "yes", "y"), ("0", "false", "f", "no", "n")
 # Typed dates of workbooks and dbf tables arrive as this text, whatever date_format says.
 _TYPED_DATE = r"^\d{4}-\d{2}-\d{2}(?:[ T].*)?$"
+# Of a text column: as typed, or as a spreadsheet shows it in some country.
+_ANY_DATE = r"^(\d{4}-\d{2}-\d{2}([ T]|$)|\d{1,2}[/.-](\d{1,2}|[A-Za-z]{3})[/.-]\d{2,4}$)"
 
 
 Limits = Mapping[str, Mapping[str, float]]
@@ -696,7 +698,23 @@ def _parse_text(
     by: None,
 ) -> tuple[pl.Series, pl.DataFrame]:
     trimmed, flags = _without_missing(table, column, native, text)
-    return that_counts(column, trimmed), flags
+    counted = that_counts(column, trimmed)
+    if column.form is None:
+        return counted, flags
+    odd = ~counted.str.contains(f"^(?:{column.form})$").fill_null(True)
+    if not odd.any():
+        return counted, flags
+    dates = text.filter(odd).str.contains(_ANY_DATE)
+    found = _flags(
+        native.row_refs.filter(odd),
+        column,
+        "malformed",
+        text.filter(odd),
+        None,
+        f"not of the form {column.form}"
+        + ("; a spreadsheet made dates of such texts" if dates.any() else ""),
+    )
+    return counted.set(odd, None), pl.concat([flags, found])
 
 
 def that_counts(column: Column, text: pl.Series) -> pl.Series:

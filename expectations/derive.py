@@ -119,7 +119,7 @@ def _table(standard: "Standard") -> list["Expectation"]:
         column = spec.column(record.name)
         if record.name in table.columns:
             derived += _values(standard, column, record)
-    derived += _flagged(standard)
+    derived += _flagged(standard) + _malformed(standard)
     for rule in spec.rules:
         # Rows that repeat others, and files that are not there, are told when the table is made.
         if not isinstance(rule, RepeatedRows | NamedFiles):
@@ -302,6 +302,33 @@ def _flagged(standard: "Standard") -> list["Expectation"]:
                     + READ_REMEDY
                     + _one_text(standard.spec, column, first["raw"])
                 ),
+            )
+        )
+    return derived
+
+
+def _malformed(standard: "Standard") -> list["Expectation"]:
+    """Warnings of texts that have not the form of their column: a single one is told."""
+    from expectations.custom import SAMPLES, ExpectFlaggedShareToBeAtMost
+
+    derived: list[Expectation] = []
+    flags = standard.flags.filter(flag="malformed")
+    for column in flags["column"].unique(maintain_order=True):
+        here = flags.filter(column=column)
+        line = standard.spec.column(column).line
+        remedy = (
+            f"{here['detail'][0]}: restore the text in the file (import the column as text), or "
+            f"correct `form` in line {line} of columns.csv"
+        )
+        derived.append(
+            ExpectFlaggedShareToBeAtMost(
+                column=column,
+                flagged={"malformed": here.height},
+                rows_flagged=here.height,
+                row_refs=here["row_ref"].head(SAMPLES).to_list(),
+                found=[str(raw) for raw in here["raw"].head(SAMPLES)],
+                max_share=0.0,
+                **meta(remedy, blocking=False),
             )
         )
     return derived
