@@ -25,7 +25,8 @@ _LOOKED_AT = 5_000
 _DOMINANT, _TIMES, _DISTINCT = 0.2, 10, 20
 """One value takes a layer over where it has this share of the values, stands so many times as often
 as the next, and there are so many others: classes and rounded numbers have common values too. Of
-the twin's layers that do without, none is half as uneven; docs/contracts.md tells what is found."""
+the twin's layers with so many values, but those that may be 0 in many places, none has a value of
+half that share."""
 
 
 @dataclass

@@ -208,13 +208,15 @@ def read_workbook(spec: SourceSpec, name: str, path: Path, file: str) -> NativeT
         ) from error
     if text.columns and below.columns == text.columns and below.height == text.height:
         # The library skips empty rows above the first filled one, which would shift row numbers.
-        raise ReadError(
-            "the header is not in its row: the rows above it are empty",
-            source=spec.id,
-            file=place,
-            where=f"row {top + 1}",
-            remedy=f"set header_row of table {name} in source.yaml",
-        )
+        problem = "the header is not in its row: the rows above it are empty"
+        remedy = f"set header_row of table {name} in source.yaml"
+        if read.block_row is not None:
+            problem = f"row {top + 1}, where the names of the blocks of columns belong, is empty"
+            remedy = (
+                "if the names are missing, write each over the first column of its block; if they "
+                f"stand further down, set block_row and header_row of table {name} in source.yaml"
+            )
+        raise ReadError(problem, source=spec.id, file=place, where=f"row {top + 1}", remedy=remedy)
     # The library numbers headers that stand twice: the row itself says which do.
     written = named.row(0) if named.height else ()
     first = tuple(
