@@ -216,6 +216,31 @@ def test_a_first_sheet_of_remarks_is_told_from_the_sheet_with_the_headers(spec, 
             assert "set `sheet: Data`" in finding.change
 
 
+def test_sheets_that_no_table_names_are_told_as_a_note(spec, tmp_path):
+    folder = tmp_path / "sources" / "pits"
+    shutil.copytree(spec.folder, folder)
+    about = SOURCE.replace("{reader: csv}", "{reader: xlsx}").replace("[pits.csv]", "[pits.xlsx]")
+    (folder / "source.yaml").write_text(about)
+    book = openpyxl.Workbook()
+    for row in [HEADER, *rows()]:
+        book.active.append(row)
+    book.create_sheet("Nothing")
+    book.create_sheet("Readme").append(["what the columns mean"])
+    path = tmp_path / "pits.xlsx"
+    book.save(path)
+    load_spec.cache_clear()
+    told = check(load_spec("pits", folder.parent), path, Settings(data_root=tmp_path / "data"))
+    assert told.meets
+    (finding,) = told.findings
+    assert (finding.refused, finding.where) == (False, "pits.xlsx")
+    assert finding.samples == ("Readme",)
+    assert finding.spec_line == "source.yaml:14"
+    book["Nothing"].append(["more"])
+    book.save(path)
+    told = check(load_spec("pits", folder.parent), path, Settings(data_root=tmp_path / "data"))
+    assert told.findings[0].samples == ("Nothing", "Readme")
+
+
 def test_a_file_without_the_headers_is_told_once(checked):
     told = checked(text([f"V{i}" for i in range(7)], rows()))
     (finding,) = told.findings
