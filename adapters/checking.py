@@ -18,8 +18,15 @@ import yaml
 from adapters.archive import ORIGIN_FILE, RawFile, RawVersion, of_tables, suspicion
 from adapters.columns import match_headers
 from adapters.corrections import CORRECTIONS_FILE
-from adapters.errors import ArchiveError, CodebookError, ReadError, SoilmeldError, collected
-from adapters.readers import NativeTable, fits, matching, read_table
+from adapters.errors import (
+    ArchiveError,
+    CodebookError,
+    ReadError,
+    SoilmeldError,
+    UnitError,
+    collected,
+)
+from adapters.readers import NativeTable, as_read, fits, matching, read_table
 from adapters.settings import Settings
 from adapters.spec import SourceSpec, Table, load_spec, source_ids
 from adapters.unpack import has_zips, lay_out
@@ -144,6 +151,10 @@ def examine(spec: SourceSpec, path: Path, settings: Settings) -> Examination:
                 errors.append(error)
         findings += _from_errors(piece, errors, tables)
         unread |= _unread_tables(errors)
+    # Of a workbook none of whose sheets could be taken, that is what there is to say.
+    whole_files = {f.where.partition(", ")[0] for f in findings if f.refused}
+    left_out = _left_out_sheets(spec, named, tables)
+    findings += [finding for finding in left_out if finding.where not in whole_files]
     told = tuple(dict.fromkeys(findings))
     return Examination(spec, tables, tuple(standards), told, frozenset(unread))
 
@@ -245,7 +256,7 @@ def _of_header(spec: SourceSpec, error: SoilmeldError) -> bool:
     layer = error.spec_key[:1] == ("columns",) and spec.tables[
         spec.column(error.spec_key[1]).table
     ].read.reader in ("raster", "netcdf")
-    return error.where == "header" or (layer and not isinstance(error, CodebookError))
+    return error.where == "header" or (layer and not isinstance(error, CodebookError | UnitError))
 
 
 def _present(spec: SourceSpec, path: Path, settings: Settings) -> dict[str, Path]:
@@ -347,6 +358,35 @@ def _unread(spec: SourceSpec, unread: Sequence[str], present: dict[str, Path]) -
         "; ".join(advice[:_SAMPLES]) or "nothing, if the tables have all that you need",
         refused=False,
     )
+
+
+def _left_out_sheets(
+    spec: SourceSpec, named: dict[str, Path], tables: dict[str, list[str]]
+) -> Iterator[Finding]:
+    """Sheets of workbooks that no table reads: whether they matter, a person has to say."""
+    from adapters.readers.table import sheets_left_out
+
+    reads: dict[str, list[tuple[str, str | None]]] = {}
+    for table, files in tables.items():
+        for file in files:
+            read = as_read(spec, table, file).tables[table].read
+            if read.reader in ("xlsx", "xls"):
+                reads.setdefault(file, []).append((table, read.sheet))
+    for file, sheets in reads.items():
+        left = sheets_left_out(named[file], [sheet for _, sheet in sheets])
+        if not left:
+            continue
+        table = sheets[0][0]
+        yield Finding(
+            f"{len(left)} sheets of the workbook are not read: no table names them",
+            file,
+            tuple(left[:_SAMPLES]),
+            spec_line(spec, ("tables", table, "read")),
+            None,
+            "nothing, if the other sheets have all that you need; else name the sheet as `sheet` "
+            f"under `read` of table {table} in source.yaml, or of a table of its own",
+            refused=False,
+        )
 
 
 def _meant(spec: SourceSpec, name: str, path: Path, findings: list[Finding]) -> str | None:

@@ -40,6 +40,8 @@ _OF = " of "
 _YES, _NO = ("1", "true", "t", "yes", "y"), ("0", "false", "f", "no", "n")
 # Typed dates of workbooks and dbf tables arrive as this text, whatever date_format says.
 _TYPED_DATE = r"^\d{4}-\d{2}-\d{2}(?:[ T].*)?$"
+# Of a text column: as typed, or as a spreadsheet shows it in some country.
+_ANY_DATE = r"^(\d{4}-\d{2}-\d{2}([ T]|$)|\d{1,2}[/.-](\d{1,2}|[A-Za-z]{3})[/.-]\d{2,4}$)"
 
 
 Limits = Mapping[str, Mapping[str, float]]
@@ -332,10 +334,11 @@ def _refuse_headers(
     if len(missing) > wanted / 2:
         # Without most of its headers it is another file, of which no single header tells anything,
         # unless they stand further down.
-        error = _headers_below(spec, name, native) or _header_error(
-            spec, name, native, missing, unknown, ("tables", name, "files")
+        refuse(
+            _without_blocks(spec, name, native)
+            or _headers_below(spec, name, native)
+            or _header_error(spec, name, native, missing, unknown, ("tables", name, "files"))
         )
-        refuse(error)
         return
     if missing and not collecting():
         raise _header_error(spec, name, native, missing, unknown, ("columns", missing[0][0].name))
@@ -345,6 +348,58 @@ def _refuse_headers(
         unknown = [h for h in unknown if not (error.remedy or "").startswith(f"if {h!r} is ")]
     if spec.tables[name].extra_columns == "refuse" and unknown:
         refuse(_header_error(spec, name, native, [], unknown), ("tables", name, "extra_columns"))
+
+
+def _without_blocks(spec: SourceSpec, name: str, native: NativeTable) -> ReadError | None:
+    """An error that says so, if the row with the names of blocks of columns is not there."""
+    read = spec.tables[name].read
+    if read.block_row is None:
+        return None
+    wanted = [
+        c.native
+        for c in spec.columns
+        if c.table == name and c.required and not c.is_array and c.native != "*"
+    ]
+    blocks = list(dict.fromkeys(b for b, _, _ in (n.rpartition(": ") for n in wanted) if b))
+
+    def most(headers: Sequence[str], texts: set[str]) -> bool:
+        return 2 * sum(plain_header(header) in texts for header in headers) > len(wanted)
+
+    stems = [native.rpartition(": ")[2] for native in wanted]
+    # Where the row is missing, the headers were taken for names of blocks, and cells for headers.
+    above = [header.partition(": ")[0] for header in native.headers if ": " in header]
+    number, shown = read.block_row + 1, above
+    whole = [header.rpartition(": ")[0] for header in native.headers]
+    if most(wanted, {plain_header(text) for text in whole}):
+        problem = f"row {number} holds the headers, each with the name of its block"
+        remedy = (
+            f"set `header_row: {read.block_row}` and take `block_row` out, under `read` of table "
+            f"{name} in source.yaml"
+        )
+        shown = whole
+    else:
+        if most(stems, {plain_header(text) for text in above}) and number <= read.header_row:
+            problem = f"the row with the names of the blocks is missing: row {number} holds headers"
+            where = f"put a row above the headers, as row {number}"
+        elif most(stems, {plain_header(text) for text in native.headers}):
+            problem = f"row {number}, with the names of the blocks, is empty"
+            where = f"fill row {number}"
+            shown = list(native.headers)
+        else:
+            return None
+        remedy = (
+            f"{where}, with {' and '.join(map(repr, blocks))} over the first column of each block, "
+            "as the publisher's description orders them: the headers are the same in each"
+        )
+    return ReadError(
+        problem,
+        source=spec.id,
+        file=native.place,
+        where="header",
+        samples=shown,
+        remedy=remedy,
+        spec_key=("tables", name, "read", "block_row"),
+    )
 
 
 def _headers_below(spec: SourceSpec, name: str, native: NativeTable) -> ReadError | None:
@@ -696,7 +751,23 @@ def _parse_text(
     by: None,
 ) -> tuple[pl.Series, pl.DataFrame]:
     trimmed, flags = _without_missing(table, column, native, text)
-    return that_counts(column, trimmed), flags
+    counted = that_counts(column, trimmed)
+    if column.form is None:
+        return counted, flags
+    odd = ~counted.str.contains(f"^(?:{column.form})$").fill_null(True)
+    if not odd.any():
+        return counted, flags
+    dates = text.filter(odd).str.contains(_ANY_DATE)
+    found = _flags(
+        native.row_refs.filter(odd),
+        column,
+        "malformed",
+        text.filter(odd),
+        None,
+        f"not of the form {column.form}"
+        + ("; a spreadsheet made dates of such texts" if dates.any() else ""),
+    )
+    return counted.set(odd, None), pl.concat([flags, found])
 
 
 def that_counts(column: Column, text: pl.Series) -> pl.Series:

@@ -323,7 +323,15 @@ def _restated(
     said = "; ".join(
         f"{key} {getattr(stated, key)}" for key in sorted(entry.value.model_fields_set)
     )
-    return dataclasses.replace(grid, crs=true.crs, nodata=true.nodata, rows=rows), said
+    corrected = dataclasses.replace(
+        grid,
+        crs=true.crs,
+        nodata=true.nodata,
+        scale=1.0 if true.scale is None else true.scale,
+        offset=true.offset or 0.0,
+        rows=rows,
+    )
+    return corrected, said
 
 
 def _reinterpreted_layer(

@@ -12,23 +12,25 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import numpy as np
     from matplotlib.axes import Axes
+    from matplotlib.colors import Normalize
     from matplotlib.figure import Figure
 
 BLUE, ORANGE, GREY = "#2b6c99", "#c9651b", "#8a8a8a"
 _PIXELS = 300
+_SKEWED = 4.0
+"""A 98th percentile so many times the median is drawn by logarithms."""
 
 
 def point_map(longitude: Sequence[float], latitude: Sequence[float]) -> bytes:
     """Map of points in degrees (EPSG:4326)."""
     figure, axes = canvas()
     axes.scatter(longitude, latitude, s=4, color=BLUE, alpha=0.5, linewidths=0)
-    axes.set(xlabel="longitude, degrees", ylabel="latitude, degrees")
-    axes.set_aspect(1.6)
+    _name_axes(axes, degrees=True)
     return png(figure)
 
 
-def polygon_map(geometry: Sequence[bytes]) -> bytes:
-    """Map of polygons given as WKB, in the units of their CRS."""
+def polygon_map(geometry: Sequence[bytes], *, degrees: bool) -> bytes:
+    """Map of polygons given as WKB, in degrees or, of a projection, in metres."""
     import shapely
     from matplotlib.collections import LineCollection
 
@@ -36,32 +38,92 @@ def polygon_map(geometry: Sequence[bytes]) -> bytes:
     rings = shapely.get_parts(shapely.boundary(shapes[~shapely.is_missing(shapes)]))
     figure, axes = canvas()
     axes.add_collection(
-        LineCollection([shapely.get_coordinates(r) for r in rings], linewidths=0.4, colors=BLUE)
+        LineCollection(
+            [shapely.get_coordinates(r) / _per_tick(degrees) for r in rings],
+            linewidths=0.4,
+            colors=BLUE,
+        )
     )
     axes.autoscale_view()
-    axes.set_aspect("equal")
-    axes.set_axis_off()
+    _name_axes(axes, degrees)
     return png(figure)
 
 
-def raster(path: Path, label: str, *, classes: bool = False) -> bytes:
+def raster(path: Path, label: str, *, title: str = "", classes: bool = False) -> bytes:
     """One raster layer with its axes and colour bar, read at about 300 pixels across.
+
+    Colours go from the 2nd to the 98th percentile; by logarithms where few values are far above
+    the others, as those of soil loss are.
 
     Args:
         path: A raster of one band.
         label: What its values are, with their unit.
+        title: What else there is to say, such as the period.
         classes: Are the values codes, which have no order?
     """
-    pixels, (left, bottom, right, top) = _overview(path)
+    pixels, bounds, degrees = _overview(path)
+    left, bottom, right, top = (edge / _per_tick(degrees) for edge in bounds)
     figure, axes = canvas()
+    known = pixels.compressed()
+    norm, beyond = (None, "neither") if classes or not known.size else colour_scale(known)
     shown = axes.imshow(
         pixels,
         extent=(left, right, bottom, top),
         cmap="tab20" if classes else "viridis",
+        norm=norm,
         interpolation="nearest",
     )
-    figure.colorbar(shown, shrink=0.8, label=label)
+    figure.colorbar(shown, shrink=0.8, label=label, extend=beyond)
+    axes.set_title(title, fontsize=9)
+    _name_axes(axes, degrees)
     return png(figure)
+
+
+def colour_scale(known: "np.ndarray") -> tuple["Normalize", str]:
+    """How values become colours, and at which ends of the bar some lie beyond it.
+
+    Args:
+        known: (n,) at least one value.
+
+    Returns:
+        The norm; `neither`, `min`, `max` or `both`.
+    """
+    import numpy as np
+    from matplotlib.colors import LogNorm, Normalize, SymLogNorm
+
+    low, high = (float(v) for v in np.percentile(known, (2, 98)))
+    size = float(np.percentile(np.abs(known), 50))
+    norm: Normalize
+    if low == high:
+        low, high = float(known.min()), float(known.max())
+    farthest = max(abs(low), abs(high))
+    skewed = farthest > _SKEWED * size
+    if skewed and low >= 0:
+        # Where most places have none at all, three powers of ten below the greatest are shown.
+        positive = float(np.percentile(known[known > 0], 2))
+        low = max(positive, high / 1000)
+        norm = LogNorm(low, high, clip=True)
+    elif skewed and size > 0:
+        norm = SymLogNorm(max(size, farthest / 30), vmin=low, vmax=high, clip=True)
+    else:
+        norm = Normalize(low, high, clip=True)
+    below, above = bool(known.min() < low), bool(known.max() > high)
+    beyond = {(False, False): "neither", (True, False): "min", (False, True): "max"}
+    return norm, beyond.get((below, above), "both")
+
+
+def _per_tick(degrees: bool) -> float:
+    """Units of the CRS in one of its axes as drawn: metres are drawn as kilometres."""
+    return 1.0 if degrees else 1000.0
+
+
+def _name_axes(axes: "Axes", degrees: bool) -> None:
+    if degrees:
+        axes.set(xlabel="longitude, degrees", ylabel="latitude, degrees")
+        axes.set_aspect(1.6)
+    else:
+        axes.set(xlabel="easting, km", ylabel="northing, km")
+        axes.set_aspect("equal")
 
 
 def thumbnail(path: Path) -> tuple[bytes, tuple[float, float] | None]:
@@ -76,14 +138,15 @@ def thumbnail(path: Path) -> tuple[bytes, tuple[float, float] | None]:
     """
     from matplotlib.image import imsave
 
-    pixels, _ = _overview(path)
+    pixels, *_ = _overview(path)
     buffer = io.BytesIO()
     imsave(buffer, pixels, cmap="viridis", format="png", metadata={"Software": None})
     known = pixels.compressed()
     return buffer.getvalue(), (float(known.min()), float(known.max())) if known.size else None
 
 
-def _overview(path: Path) -> tuple["np.ma.MaskedArray", tuple[float, float, float, float]]:
+def _overview(path: Path) -> tuple["np.ma.MaskedArray", tuple[float, ...], bool]:
+    """Pixels, bounds in the units of the CRS, and whether these are degrees."""
     import numpy as np
     import rasterio
 
@@ -91,7 +154,7 @@ def _overview(path: Path) -> tuple["np.ma.MaskedArray", tuple[float, float, floa
         step = max(1, max(layer.width, layer.height) // _PIXELS)
         shape = (max(1, layer.height // step), max(1, layer.width // step))
         pixels = np.ma.masked_invalid(layer.read(1, out_shape=shape, masked=True))
-        return pixels, tuple(layer.bounds)
+        return pixels, tuple(layer.bounds), bool(layer.crs and layer.crs.is_geographic)
 
 
 def photograph(bands: "np.ndarray", present: "np.ndarray") -> bytes:

@@ -38,6 +38,11 @@ class Quantity(BaseModel):
         description="5th and 95th percentile in a published survey, in the canonical unit: what a "
         "column is compared with where no other source holds the quantity.",
     )
+    zero_is_common: bool = Field(
+        False,
+        description="Is exactly 0 the value of many places, as of a share or a loss? A layer of "
+        "any other quantity that is 0 in large part is told as one of undeclared nodata.",
+    )
     group: str = Field(description="Thematic group.")
     description: str
 

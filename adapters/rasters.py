@@ -22,7 +22,7 @@ from adapters.codebooks import codebook
 from adapters.columns import ColumnRecord, canonical_unit, column_range, convert, record
 from adapters.correcting import correct_layer
 from adapters.crs import require_same_crs, to_degrees
-from adapters.errors import CodebookError, ReadError, SoilmeldError, refuse
+from adapters.errors import CodebookError, ReadError, SoilmeldError, UnitError, refuse
 from adapters.layers import element_files, refuse_misnamed
 from adapters.readers import is_glob, refuse_web_page, table_files
 from adapters.readers.netcdf import open_variable
@@ -31,7 +31,7 @@ from adapters.rules import FLAGS_SCHEMA
 from adapters.settings import Settings
 from adapters.spec import Column, SourceSpec, TextureSum
 from adapters.tally import Flag, Tally
-from adapters.units import conversion
+from adapters.units import PACKED, conversion
 from adapters.value_tables import decoded
 
 _TILE = 512
@@ -73,7 +73,7 @@ def standardise_layers(
     Raises:
         ReadError: A layer is missing, cut off, without CRS, or no grid.
         CodebookError: A code is not in its codebook.
-        UnitError: A unit does not parse or measures something else.
+        UnitError: A unit does not parse or measures something else, or scales a second time.
     """
     final = settings.std / spec.id / version
     part = settings.scratch / f"std-{spec.id}-{uuid.uuid4().hex}"
@@ -143,9 +143,39 @@ def _corrected(
     for place, (row_ref, grid) in enumerate(layers):
         file = row_ref.partition("#")[0]
         grid, corrected = correct_layer(spec, column, file, row_ref, grid)
+        _refuse_second_scale(spec, column, row_ref, grid)
         layers[place] = (row_ref, grid)
         flags += corrected
     return layers, flags
+
+
+def _refuse_second_scale(spec: SourceSpec, column: Column, row_ref: str, grid: Grid) -> None:
+    """Refuse a layer that its file and its unit would both scale.
+
+    Raises:
+        UnitError: The file declares a scale or an offset, and the unit of the column is a packed
+            one.
+    """
+    plain = PACKED.get(str(column.unit))
+    if plain is None or (grid.scale, grid.offset) == (1.0, 0.0):
+        return
+    by = conversion(str(column.unit), column.basis, plain, column.basis)
+    bounds = "".join(
+        f", {name} to {float(by.array(np.array(value))):g}"
+        for name, value in (("minimum", column.minimum), ("maximum", column.maximum))
+        if value is not None
+    )
+    declared = f"a scale of {grid.scale:g}"
+    declared += f" and an offset of {grid.offset:g}" if grid.offset else ""
+    raise UnitError(
+        f"the file declares {declared}, and the unit {column.unit} of column {column.name} would "
+        f"scale its values by {by.scale:g} once more",
+        source=spec.id,
+        file=row_ref,
+        samples=[f"scale {grid.scale:g}, offset {grid.offset:g}"],
+        remedy=f"where the file is right, set unit to {plain}{bounds} in line "
+        f"{spec.columns.index(column) + 2} of columns.csv",
+    )
 
 
 @dataclass(frozen=True)

@@ -449,6 +449,11 @@ class Column(_Model):
         description="Regular expression; the text of its groups, joined, is what counts of a cell "
         "(`Wf3,Wg1` by `^(W)[fg](\\d)` is W3). A text that it does not match counts as it is.",
     )
+    form: str | None = Field(
+        None,
+        description="Regular expression of the whole of each text: another one is NULL and flagged "
+        "`malformed`, as of a registry number that a spreadsheet made a date.",
+    )
     unknown_code: Literal["refuse", "flag"] = "refuse"
     missing: tuple[str, ...] = Field(
         (), description="Texts that mean missing in this column alone."
@@ -537,6 +542,10 @@ class Column(_Model):
             raise ValueError("`clip_below` needs a `minimum` below it")
         if self.background_is_nodata and self.background is None:
             raise ValueError("`background_is_nodata` needs `background`, the code that it gets")
+        if self.form is not None:
+            if self.kind != "text":
+                raise ValueError("`form` is of texts")
+            _compiled(self.form)
         if self.pattern is not None:
             if self.kind not in ("categorical", "text"):
                 raise ValueError("`pattern` is of codes and texts")

@@ -121,7 +121,7 @@ def _standardise(spec: SourceSpec, raw: RawVersion, settings: Settings) -> Stand
         table, flags, columns = standardise_layers(spec, raw, version, settings)
         return Standard(spec, raw, version, table, flags, columns)
     folder = raw.open(settings)
-    limits = _limits(spec, raw, folder)
+    limits, of_limits = _limits(spec, raw, folder)
     parsed = {
         name: _parse(spec, name, raw, folder, limits)
         for name, table in spec.tables.items()
@@ -145,7 +145,7 @@ def _standardise(spec: SourceSpec, raw: RawVersion, settings: Settings) -> Stand
     table = pl.DataFrame([columns[n].alias(n) for n in order])
     table, broken = _ruled(spec, table, records, raw)
     _require_keys(spec, table)
-    flags = pl.concat([flags, suspect, depthless, broken])
+    flags = pl.concat([flags, of_limits, suspect, depthless, broken])
     return Standard(spec, raw, version, table, flags, list(records.values()))
 
 
@@ -289,15 +289,23 @@ def _texts(spec: SourceSpec, name: str, native: NativeTable) -> pl.DataFrame:
     ).with_columns(native.rows.cast(pl.String).alias("__row"))
 
 
-def _limits(spec: SourceSpec, raw: RawVersion, folder: Path) -> dict[str, dict[str, float]]:
-    """Limits of quantification by the header that they are of, for each column that lists some."""
+def _limits(
+    spec: SourceSpec, raw: RawVersion, folder: Path
+) -> tuple[dict[str, dict[str, float]], pl.DataFrame]:
+    """Limits of quantification by the header that they are of, for each column that lists some.
+
+    With them flags of texts beside the limits that are malformed.
+    """
     found: dict[str, dict[str, float]] = {}
+    flags = [no_flags()]
     for name, table in spec.tables.items():
         if table.compose != "limits":
             continue
         part = _parse(spec, name, raw, folder, {})
         _require_single(spec, name, part.table, list(table.on))
-        doubted = part.flags.filter(pl.col("flag") != "missing")
+        malformed = pl.col("flag") == "malformed"
+        flags.append(part.flags.filter(malformed))
+        doubted = part.flags.filter(pl.col("flag") != "missing", ~malformed)
         if doubted.height:
             refuse(
                 ReadError(
@@ -312,7 +320,7 @@ def _limits(spec: SourceSpec, raw: RawVersion, folder: Path) -> dict[str, dict[s
         for column in (c for c in spec.columns if c.table == name and c.kind == "numeric"):
             rows = part.table.select(table.on[0], column.name).drop_nulls().rows()
             found[column.name] = {plain_header(header): limit for header, limit in rows}
-    return found
+    return found, pl.concat(flags)
 
 
 def _parse(

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from adapters.columns import column_range
+from adapters.quantities import quantity
 from adapters.spec import Column, TextureSum
 
 Flag = tuple[str, str, str, str | None, float | None, str]
@@ -17,6 +18,15 @@ Flag = tuple[str, str, str, str | None, float | None, str]
 
 _OFTEN = 3
 """Pixels of one value from which it is told: it may be an undeclared nodata."""
+
+
+_LOOKED_AT = 5_000
+"""Values of a strip of which the commonest is sought."""
+_DOMINANT, _TIMES, _DISTINCT = 0.2, 10, 20
+"""One value takes a layer over where it has this share of the values, stands so many times as often
+as the next, and there are so many others: classes and rounded numbers have common values too. Of
+the twin's layers with so many values, but those that may be 0 in many places, none has a value of
+half that share."""
 
 
 @dataclass
@@ -40,6 +50,7 @@ class Tally:
     off_sum: float = 100.0
     background: int = 0
     missing: dict[str, int] = field(default_factory=dict)
+    some: list[tuple[float, np.ndarray]] = field(default_factory=list)
 
     def add(self, values: np.ndarray) -> None:
         """Count the values that are handed on."""
@@ -49,6 +60,26 @@ class Tally:
             self.total += float(known.sum())
             self.low = min(self.low, float(known.min()))
             self.high = max(self.high, float(known.max()))
+            some = known[:: max(1, known.size // _LOOKED_AT)].copy()
+            self.some.append((known.size / some.size, some))
+
+    def dominant(self) -> tuple[float, float, float] | None:
+        """The one value that a continuous layer holds all over, its share and that of the next.
+
+        Both are of the values that were looked at; None where no value stands out.
+        """
+        if not self.some:
+            return None
+        values, places = np.unique(np.concatenate([s for _, s in self.some]), return_inverse=True)
+        if len(values) <= _DISTINCT:
+            return None
+        weights = np.concatenate([np.full(s.size, weight) for weight, s in self.some])
+        times = np.bincount(places, weights) / self.valid
+        often = int(np.argmax(times))
+        share, following = float(times[often]), float(np.delete(times, often).max())
+        if share < _DOMINANT or share < _TIMES * following:
+            return None
+        return float(values[often]), share, following
 
     def refuse(self, values: np.ndarray) -> None:
         """Count values outside of the plausible range, in the canonical unit."""
@@ -107,6 +138,15 @@ class Tally:
             if times >= _OFTEN and 2 * times > self.refused:
                 said += f"; {times} of them are {value:g}"
             flag("out_of_range", None, self.worst, self.refused, said)
+        one = self.dominant() if column.kind == "numeric" else None
+        usual = column.quantity is not None and quantity(column.quantity).zero_is_common
+        if one is not None and not (one[0] == 0 and usual):
+            value, share, following = one
+            said = (
+                f"pixels are exactly {value:g}, {share:.0%} of those with a value; the next "
+                f"commonest value is {following:.1%}"
+            )
+            flag("one_value", None, value, round(share * self.valid), said)
         if self.off and rule is not None:
             said = (
                 f"pixels where {' + '.join(rule.columns)} misses 100 % by more than "

@@ -29,6 +29,10 @@ _DEFINITIONS = _HERE / "soil_units.txt"
 
 Transform = Literal["power_of_ten", "log10"]
 
+PACKED = {"permyriad": "percent"}
+"""Units that numbers have only as they are stored, and what they are in once unpacked. A file that
+declares the scale itself is unpacked when it is read: that unit would then scale it twice."""
+
 
 @dataclass(frozen=True)
 class Unit:

@@ -291,6 +291,30 @@ class ExpectRefusedPixelsToBeAtMost(TableRule):
         )
 
 
+class ExpectNoValueToTakeLayerOver(TableRule):
+    """No layer of continuous numbers holds one exact value all over, as of nodata left undeclared.
+
+    `taken` says of each layer that does which value it is and how much it takes, from the flags
+    table.
+    """
+
+    column: str
+    taken: dict[str, str]
+    success_keys: ClassVar[tuple[str, ...]] = ("column", "taken")
+
+    @property
+    def reads(self) -> list[str]:
+        """Layers of the column."""
+        return ["column"]
+
+    def faults(self, table: pl.DataFrame) -> tuple[pl.DataFrame, object]:
+        """The layers that are named in `taken`."""
+        named = pl.col("row_ref").is_in(list(self.taken))
+        layers = table.filter(pl.col("column") == self.column, named)
+        found = pl.col("row_ref").replace_strict(self.taken, return_dtype=pl.String)
+        return layers.select("row_ref", found=found), next(iter(self.taken.values()))
+
+
 class ExpectLayersToShareGrid(TableRule):
     """All layers of one array column are there and lie on one grid."""
 

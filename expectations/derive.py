@@ -119,7 +119,7 @@ def _table(standard: "Standard") -> list["Expectation"]:
         column = spec.column(record.name)
         if record.name in table.columns:
             derived += _values(standard, column, record)
-    derived += _flagged(standard)
+    derived += _flagged(standard) + _malformed(standard)
     for rule in spec.rules:
         # Rows that repeat others, and files that are not there, are told when the table is made.
         if not isinstance(rule, RepeatedRows | NamedFiles):
@@ -307,6 +307,33 @@ def _flagged(standard: "Standard") -> list["Expectation"]:
     return derived
 
 
+def _malformed(standard: "Standard") -> list["Expectation"]:
+    """Warnings of texts that have not the form of their column: a single one is told."""
+    from expectations.custom import SAMPLES, ExpectFlaggedShareToBeAtMost
+
+    derived: list[Expectation] = []
+    flags = standard.flags.filter(flag="malformed")
+    for column in flags["column"].unique(maintain_order=True):
+        here = flags.filter(column=column)
+        line = standard.spec.column(column).line
+        remedy = (
+            f"{here['detail'][0]}: restore the text in the file (import the column as text), or "
+            f"correct `form` in line {line} of columns.csv"
+        )
+        derived.append(
+            ExpectFlaggedShareToBeAtMost(
+                column=column,
+                flagged={"malformed": here.height},
+                rows_flagged=here.height,
+                row_refs=here["row_ref"].head(SAMPLES).to_list(),
+                found=[str(raw) for raw in here["raw"].head(SAMPLES)],
+                max_share=0.0,
+                **meta(remedy, blocking=False),
+            )
+        )
+    return derived
+
+
 def _one_text(spec: SourceSpec, column: str | None, raw: pl.Series) -> str:
     """What to do where most of the values in doubt are one text, as an undeclared nodata is."""
     counts = raw.drop_nulls().value_counts(sort=True, name="times")
@@ -351,6 +378,7 @@ def _raster(standard: "Standard") -> list["Expectation"]:
     from expectations.custom import (
         ExpectLayersToShareGrid,
         ExpectLayerValuesToBeBetween,
+        ExpectNoValueToTakeLayerOver,
         ExpectRefusedPixelsToBeAtMost,
     )
 
@@ -393,6 +421,15 @@ def _raster(standard: "Standard") -> list["Expectation"]:
                     ),
                 )
             )
+        taken = standard.flags.filter(column=record.name, flag="one_value")
+        if taken.height:
+            derived.append(
+                ExpectNoValueToTakeLayerOver(
+                    column=record.name,
+                    taken=dict(taken.select("row_ref", "detail").iter_rows()),
+                    **meta(_means_missing(column, record, taken["value"][0]), blocking=False),
+                )
+            )
         if column.is_array:
             derived.append(
                 ExpectLayersToShareGrid(
@@ -413,6 +450,17 @@ def _raster(standard: "Standard") -> list["Expectation"]:
                     )
                 )
     return derived
+
+
+def _means_missing(column: Column, record: "ColumnRecord", value: float) -> str:
+    """What to do about one value, in the canonical unit, that may be an undeclared nodata."""
+    stored = "that value"
+    if record.transform is None:
+        stored = f"{(value - record.offset) / record.scale:.7g}"
+    return (
+        f"if {stored} means missing, add it to `missing` of column {column.name} in line "
+        f"{column.line} of columns.csv; nothing, if so many places do have that value"
+    )
 
 
 def _refused_pixels(standard: "Standard", column: str) -> dict[str, tuple[int, str]]:

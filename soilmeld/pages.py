@@ -184,14 +184,16 @@ def _pictures(spec: SourceSpec, table: pl.DataFrame, data: Dataset) -> Iterator[
             label = f"{layer['column']}, {layer['unit']}" if layer["unit"] else layer["column"]
             classes = columns[layer["column"]].kind == "categorical"
             path = data.settings.data_root / layer["path"]
-            yield label, pictures.raster(path, label, classes=classes)
+            title = _when(spec, columns[layer["column"]])
+            told = f"{label} ({title})" if title else label
+            yield told, pictures.raster(path, label, title=title, classes=classes)
         return
     placed = table.drop_nulls(["longitude", "latitude"])
     if placed.height:
         places = (placed["longitude"].to_list(), placed["latitude"].to_list())
         yield "where the rows are", pictures.point_map(*places)
     if "geometry" in table.columns and table["geometry"].null_count() < table.height:
-        yield "where the rows are", pictures.polygon_map(table["geometry"].drop_nulls().to_list())
+        yield "where the rows are", _outlines(spec, table)
     units = dict(data.columns(spec.id).select("name", "unit").iter_rows())
     shown = [table[name] for name, column in columns.items() if _is_shown(column, table)]
     for values in sorted(shown, key=pl.Series.null_count)[:PICTURES]:
@@ -201,6 +203,27 @@ def _pictures(spec: SourceSpec, table: pl.DataFrame, data: Dataset) -> Iterator[
         else:
             counts = values.drop_nulls().value_counts(sort=True).head(_FEW_CLASSES)
             yield values.name, pictures.bars(dict(counts.iter_rows()), values.name)
+
+
+def _when(spec: SourceSpec, column: Column) -> str:
+    """Period of a layer, and which of several it is."""
+    time = spec.tables[column.table].time or spec.time
+    years = [day[:4] for day in (time.start, time.end) if day]
+    told = [column.period or " to ".join(dict.fromkeys(years))]
+    if column.statistic != "value":
+        told.append(column.statistic)
+    if column.is_array:
+        told.append(f"first of {len(column.natives)}" if len(column.natives) > 1 else "first layer")
+        told[-1] += f" by {column.axis}" if column.axis else ""
+    return ", ".join(part for part in told if part)
+
+
+def _outlines(spec: SourceSpec, table: pl.DataFrame) -> bytes:
+    """Map of the polygons of a table."""
+    from pyproj import CRS
+
+    degrees = bool(spec.space.crs and CRS.from_user_input(spec.space.crs).is_geographic)
+    return pictures.polygon_map(table["geometry"].drop_nulls().to_list(), degrees=degrees)
 
 
 def _is_shown(column: Column, table: pl.DataFrame) -> bool:

@@ -2,6 +2,7 @@
 
 A test that lacks a program or the reference data skips and says what it needs; the closing summary
 counts those in one line. Where SOILMELD_REQUIRE_ALL is set, as by `.ci/run`, such a skip fails.
+Settings in the environment (`SOILMELD_DATA_ROOT` and its like) hold in no test.
 """
 
 import collections
@@ -25,6 +26,11 @@ hypothesis.settings.register_profile("soilmeld", deadline=None, derandomize=True
 hypothesis.settings.load_profile("soilmeld")
 
 REQUIRE_ALL = "SOILMELD_REQUIRE_ALL"
+# What tests are told by the environment. Settings of the project are none of it: programs that
+# tests start would write into the data of whoever runs the tests.
+_TOLD = (REQUIRE_ALL, "SOILMELD_REFERENCE_DATA")
+for _name in [name for name in os.environ if name.startswith("SOILMELD_") and name not in _TOLD]:
+    del os.environ[_name]
 # What no machine at hand has cannot be required of it.
 _NEVER_REQUIRED = ("GPU",)
 

@@ -109,7 +109,13 @@ def open_variable(
 
             return rows
 
-        yield [Grid(crs, transform, height, width, reader(step)) for step in steps]
+        # xarray has applied what the variable says of itself.
+        said = array.encoding
+        scale, offset = float(said.get("scale_factor", 1)), float(said.get("add_offset", 0))
+        yield [
+            Grid(crs, transform, height, width, reader(step), scale=scale, offset=offset)
+            for step in steps
+        ]
 
 
 def _axis(array: object, names: tuple[str, ...]) -> str | None:

@@ -6,7 +6,7 @@ Never here: units, plausible ranges, writing.
 """
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,8 +47,9 @@ class Grid:
         width: Columns.
         rows: `rows(start, stop)` gives (stop - start, width) float64 with NaN for nodata.
         nodata: Stored value that the file says means nodata.
-        scale: What the file says stored values are to be multiplied by; `rows` has done it.
-        offset: What it says is added then.
+        scale: What the file says stored values are to be multiplied by; `rows` has done it. NaN
+            where files of one layer say different things.
+        offset: What it says is added then; NaN likewise.
         codes: Values that the value attribute table beside the file lists, if there is one.
         names: What its column of the file's name says of each value; the value where it has none.
         coded: The list that pixels are places in, where they are.
@@ -183,7 +184,16 @@ def open_mosaic(
         transform = Affine(across, 0, west, 0, down, north)
         listed = [part.codes for part in parts if part.codes is not None]
         codes = frozenset().union(*listed) if len(listed) == len(parts) else None
-        yield Grid(first.crs, transform, height, width, rows, codes=codes)
+        scale, offset = _common(p.scale for p in parts), _common(p.offset for p in parts)
+        yield Grid(
+            first.crs, transform, height, width, rows, scale=scale, offset=offset, codes=codes
+        )
+
+
+def _common(stated: Iterable[float]) -> float:
+    """What all files of a layer state; NaN where they differ."""
+    values = set(stated)
+    return values.pop() if len(values) == 1 else float("nan")
 
 
 def _require_aligned(spec: SourceSpec, first: tuple[str, Grid], other: tuple[str, Grid]) -> None:

@@ -7,6 +7,7 @@ Never here: the meaning of a column; dbf, which GDAL reads (`vector.py`).
 import codecs
 import itertools
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -208,13 +209,15 @@ def read_workbook(spec: SourceSpec, name: str, path: Path, file: str) -> NativeT
         ) from error
     if text.columns and below.columns == text.columns and below.height == text.height:
         # The library skips empty rows above the first filled one, which would shift row numbers.
-        raise ReadError(
-            "the header is not in its row: the rows above it are empty",
-            source=spec.id,
-            file=place,
-            where=f"row {top + 1}",
-            remedy=f"set header_row of table {name} in source.yaml",
-        )
+        problem = "the header is not in its row: the rows above it are empty"
+        remedy = f"set header_row of table {name} in source.yaml"
+        if read.block_row is not None:
+            problem = f"row {top + 1}, where the names of the blocks of columns belong, is empty"
+            remedy = (
+                "if the names are missing, write each over the first column of its block; if they "
+                f"stand further down, set block_row and header_row of table {name} in source.yaml"
+            )
+        raise ReadError(problem, source=spec.id, file=place, where=f"row {top + 1}", remedy=remedy)
     # The library numbers headers that stand twice: the row itself says which do.
     written = named.row(0) if named.height else ()
     first = tuple(
@@ -272,6 +275,32 @@ def _require_first_sheet(spec: SourceSpec, name: str, file: str, book: "ExcelRea
             "source.yaml, or put that sheet first",
             spec_key=("tables", name, "read", "sheet"),
         )
+
+
+def sheets_left_out(path: Path, read: Iterable[str | None]) -> list[str]:
+    """Sheets of a workbook that hold something and are not read.
+
+    Args:
+        path: The workbook; of one that does not open, nothing is said here.
+        read: Sheets that are read; None is the first.
+    """
+    import fastexcel
+
+    try:
+        book = fastexcel.read_excel(path.read_bytes())
+    except fastexcel.FastExcelError:
+        return []
+    taken = {book.sheet_names[0] if sheet is None else sheet for sheet in read}
+    return [s for s in book.sheet_names if s not in taken and _holds_something(book, s)]
+
+
+def _holds_something(book: "ExcelReader", sheet: str) -> bool:
+    import fastexcel
+
+    try:
+        return book.load_sheet(sheet, header_row=None, n_rows=1).total_height > 0
+    except fastexcel.FastExcelError:  # A sheet of a chart has no cells.
+        return False
 
 
 def decoded(spec: SourceSpec, name: str, data: bytes, file: str, first_line: int = 1) -> str:

@@ -41,20 +41,28 @@ _WRB = (
 _APART = 0.6
 
 
+def _in_files_2009(surveys: Surveys) -> np.ndarray:
+    """Nodes of 2009 and 2012 in the order of the files: those of the islands last."""
+    counts, index = surveys.counts, surveys.visited(2009)
+    main, islands, late = np.split(index, [counts.main_2009, counts.lucas_2009])
+    return np.concatenate([main, late, islands])
+
+
 def rows_2009(surveys: Surveys) -> Rows:
     """Rows of LUCAS 2009 and 2012."""
-    index = surveys.visited(2009)
+    index = _in_files_2009(surveys)
     return rows_at(surveys, point_ids(surveys, index), index, 40.0, "2009")
 
 
 def lucas_2009(surveys: Surveys, folder: Path, size: str) -> Draft:
-    """Two workbooks, PTotal2009.csv, LUCAS.SOIL_corr.csv and the spectra."""
+    """Two workbooks, two shapefiles of islands, PTotal2009.csv, LUCAS.SOIL_corr.csv and spectra."""
     europe, draw = surveys.europe, surveys.europe.stream("lucas_2009")
-    index = surveys.visited(2009)
-    first = surveys.counts.lucas_2009
+    index, counts = _in_files_2009(surveys), surveys.counts
+    numbered, late = counts.main_2009, counts.main_2009 + counts.romania_bulgaria
     place = europe.place(*surveys.positions(index, 40.0, "2009"))
     n = len(index)
-    year = np.where(np.arange(n) < first, 2009.0, 2012.0)
+    of_2012 = (np.arange(n) >= numbered) & (np.arange(n) < late)
+    year = np.where(of_2012, 2012.0, 2009.0)
     layer = soil(place, np.zeros(n), np.full(n, 20.0), year)
     ids = point_ids(surveys, index)
     truth = truth_of(europe, place, layer, (*COMMON, "cec", "total_phosphorus"))
@@ -80,7 +88,7 @@ def lucas_2009(surveys: Surveys, folder: Path, size: str) -> Draft:
         "CEC": measure(draw, layer["cec"], 1, relative=0.05),
     }
     draft.swap_coordinates(draw, cells, "GPS_LONG", "GPS_LAT", LUCAS_BOUNDS)
-    main = range(first)
+    main = range(numbered)
     draft.plant(
         draw, cells["OC"], "organic_carbon", "unit_slip", "out_of_range", slip(1000, 600), main
     )
@@ -89,12 +97,17 @@ def lucas_2009(surveys: Surveys, folder: Path, size: str) -> Draft:
     )
     draft.plant(draw, cells["sand"], None, "misread_fraction", "texture_sum", spoil_sum, main)
     # mg/100 g in the file of Romania and Bulgaria alone.
-    nitrogen = [v if row < first else round(v * 100.0, 1) for row, v in enumerate(cells["N"])]
+    nitrogen = [
+        round(v * 100.0, 1) if there else v for v, there in zip(cells["N"], of_2012, strict=True)
+    ]
     cells["N"] = nitrogen
     headers = list(cells)
     rows = list(zip(*cells.values(), strict=True))
-    write_xlsx(folder / "LUCAS_TOPSOIL_v1.xlsx", {"LUCAS_TOPSOIL_v1": [headers, *rows[:first]]})
-    supplement = [row[1:] for row in rows[first:]]
+    write_xlsx(folder / "LUCAS_TOPSOIL_v1.xlsx", {"LUCAS_TOPSOIL_v1": [headers, *rows[:numbered]]})
+    islands = np.split(np.arange(late, n), [counts.cyprus_malta])
+    _island(folder / "SoilAttr_CYP_MLT.shp", cells, islands[0], nitrogen_in=1.0)
+    _island(folder / "SoilAttr_ICELAND.shp", cells, islands[1], nitrogen_in=1000.0)
+    supplement = [row[1:] for row in rows[numbered:late]]
     write_xlsx(folder / "LUCAS_Romania_Bulgaria_2012.xlsx", {"Sheet1": [headers[1:], *supplement]})
     phosphorus = measure(draw, layer["total_phosphorus"], 1, relative=0.05)
     have = np.flatnonzero(draw.uniform(size=n) < 0.97)
@@ -102,25 +115,25 @@ def lucas_2009(surveys: Surveys, folder: Path, size: str) -> Draft:
         folder / "PTotal2009.csv",
         {"POINT_ID": [ids[r] for r in have], "PTotal": [phosphorus[r] for r in have]},
     )
-    day = draw.integers(1, 29, n)
-    month = draw.integers(5, 11, n)
-    wrb: list[object] = [str(draw.choice(_WRB[c])) for c in place["cover"][:first]]
+    day = draw.integers(1, 29, n)[:numbered]
+    month = draw.integers(5, 11, n)[:numbered]
+    wrb: list[object] = [str(draw.choice(_WRB[c])) for c in place["cover"][:numbered]]
     draft.plant(draw, wrb, "wrb_full", "unknown_code", "code_unknown", lambda _: "QQzz")
     country = [COUNTRIES[c][1] for c in surveys.nodes[2][index]]
     write_csv(
         folder / "LUCAS.SOIL_corr.csv",
         {
-            "sample.ID": cells["sample_ID"][:first],
-            "POINT_ID": ids[:first],
-            "iso.country": country[:first],
-            "SURV_DATE": [f"{d:02d}/{m:02d}/09" for d, m in zip(day, month, strict=True)][:first],
-            "LC1": covers(draw, place, 2009)[:first],
-            "LU1": [USE[c][0] for c in place["cover"]][:first],
+            "sample.ID": cells["sample_ID"][:numbered],
+            "POINT_ID": ids[:numbered],
+            "iso.country": country[:numbered],
+            "SURV_DATE": [f"{d:02d}/{m:02d}/09" for d, m in zip(day, month, strict=True)],
+            "LC1": covers(draw, place, 2009)[:numbered],
+            "LU1": [USE[c][0] for c in place["cover"]][:numbered],
             "WRBFU": wrb,
         },
     )
     scans = surveys.europe.stream("lucas_2009 spectra")
-    scanned = np.sort(scans.choice(first, min(SCANNED[size], first), replace=False))
+    scanned = np.sort(scans.choice(numbered, min(SCANNED[size], numbered), replace=False))
     write_spectra(
         folder / "LUCAS_TOPSOIL_v1_spectral.csv",
         {"POINT_ID": [ids[row] for row in scanned]},
@@ -128,6 +141,21 @@ def lucas_2009(surveys: Surveys, folder: Path, size: str) -> Draft:
         scans,
     )
     return draft
+
+
+def _island(path: Path, cells: Cells, rows: np.ndarray, nitrogen_in: float) -> None:
+    """A supplement of LUCAS 2009 as a shapefile, its headers cut; N is in g/kg times a factor."""
+    import shapely
+
+    some = {
+        header[:10]: [values[row] for row in rows]
+        for header, values in cells.items()
+        if header != "sample_ID"
+    }
+    numbers = {h: np.array(some[h], dtype=np.float64) for h in ("N", "GPS_LONG", "GPS_LAT")}
+    some["N"] = (numbers["N"] * nitrogen_in).round(1).tolist()
+    points = shapely.points(numbers["GPS_LONG"], numbers["GPS_LAT"])
+    write_dbf(path, some, shapely.to_wkb(points, byte_order=1), "Point", "EPSG:4326")
 
 
 def rows_2015(surveys: Surveys) -> Rows:

@@ -1,7 +1,9 @@
 """Limits of quantification that another table of the source lists by header."""
 
+import datetime
 from pathlib import Path
 
+import openpyxl
 import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
@@ -10,9 +12,10 @@ from making import column, make_raw, make_spec, text
 
 from adapters import twin
 from adapters.archive import ingest
+from adapters.checking import examine
 from adapters.errors import ReadError
 from adapters.settings import Settings
-from adapters.spec import SourceSpec, load_spec
+from adapters.spec import Column, SourceSpec, load_spec
 from adapters.standardise import standardise
 
 CSV = {"reader": "csv"}
@@ -116,3 +119,43 @@ def test_pesticides_below_their_limit_are_no_zeros(settings: Settings) -> None:
     # The ten that are declared by name say the same as the vector.
     ampa = of_vector.filter(of_vector["detail"].str.starts_with("AMPA:"))["row_ref"].to_list()
     assert below.filter(column="pesticide_ampa")["row_ref"].to_list() == ampa
+
+
+def test_a_registry_number_that_was_saved_as_a_date_is_flagged(settings: Settings) -> None:
+    from expectations.checking import check
+
+    source = "pesticides_residues_nuts2"
+    twin.write(settings, sources=[source], size="tiny")
+    path = settings.raw / source / "pesticides_residues_NUTS2.xlsx"
+    spec = load_spec(source)
+    good = check(spec, path, settings)
+    assert good.meets
+    assert "malformed" not in good.flags
+    book = openpyxl.load_workbook(path)
+    rows = {row[0].value: row for row in book["Label"]}
+    rows["AMPA"][1].value = datetime.datetime(1966, 9, 1)
+    rows["Glyphosate"][1].value = "01/09/1971"
+    book.save(path)
+    bad = check(spec, path, settings)
+    assert bad.meets
+    assert bad.flags["malformed"] == 2
+    (finding,) = [f for f in bad.findings if f.where == "cas_number"]
+    assert not finding.refused
+    assert finding.samples[1].endswith("!Label#3: 01/09/1971")
+    assert "a spreadsheet made dates of such texts" in finding.change
+    assert finding.spec_line == f"columns.csv:{spec.column('cas_number').line}"
+    (standard,) = examine(spec, path, settings).standards
+    flags = standard.flags.filter(flag="malformed")
+    assert flags["row_ref"].str.contains("!Label#").all()
+
+
+@pytest.mark.parametrize(
+    ("kind", "form", "said"), [("numeric", "x", "of texts"), ("text", "(", "no regular expression")]
+)
+def test_a_form_that_cannot_be_does_not_load(kind: str, form: str, said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        Column(
+            name="a", table="t", native="A", kind=kind, form=form, evidence="assumed",
+            description="a", unit="1" if kind == "numeric" else None,
+            quantity="ph_ratio" if kind == "numeric" else None,
+        )  # fmt: skip

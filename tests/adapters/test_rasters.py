@@ -2,6 +2,7 @@
 
 import math
 import os
+import re
 from pathlib import Path
 
 import h5py
@@ -111,6 +112,30 @@ def test_the_farthest_of_the_refused_values_keeps_its_sign() -> None:
     tally.refuse(np.array([-1.0, -1.0]))
     (flag,) = tally.flags("a.tif", column, 20, None, {})
     assert flag[5] == "9 of 20 pixels outside 0 to 5000 mg/kg; 5 of them are -1"
+
+
+def _of_one(share: float, value: float, others: np.ndarray) -> Tally:
+    tally = Tally()
+    for strip in np.array_split(others, 3):
+        same = np.full(round(strip.size * share / (1 - share)), value)
+        tally.add(np.random.default_rng(1).permutation(np.concatenate([strip, same])))
+    return tally
+
+
+def test_a_value_that_takes_a_layer_over_is_told() -> None:
+    spec, others = load_spec("zinc_topsoils"), np.linspace(5, 90, 30_000)
+    for value in (0.0, 255.0):
+        (flag,) = _of_one(0.64, value, others).flags("a.tif", spec.column("zinc"), 99_000, None, {})
+        assert flag[:5] == ("a.tif", "zinc", "one_value", None, value)
+        # Of a part of the pixels, which lie evenly among them.
+        assert re.search(rf" of 99000 pixels are exactly {value:g}, 6[345]% of those with", flag[5])
+    few = _of_one(0.1, 0.0, others)
+    assert few.flags("a.tif", spec.column("zinc"), 99_000, None, {}) == []
+    # Of twenty classes one may well be on most places.
+    assert _of_one(0.64, 0.0, np.repeat(np.arange(1.0, 20), 90)).dominant() is None
+    # Where nothing grows on most places, nothing is lost there.
+    loss = load_spec("rusle2015_soil_loss").columns[0]
+    assert _of_one(0.64, 0.0, others).flags("a.tif", loss, 99_000, None, {}) == []
 
 
 def test_scale_and_bands_and_arrays(settings: Settings, tmp_path: Path) -> None:

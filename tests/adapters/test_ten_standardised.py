@@ -15,6 +15,7 @@ from adapters.archive import ingest
 from adapters.settings import Settings
 from adapters.spec import load_spec
 from adapters.standardise import Standard, standardise
+from adapters.twin.points import COUNTS
 
 TEN = (
     "lucas_2009_topsoil", "lucas_2015_topsoil", "lucas_2015_topsoil_switzerland",
@@ -141,6 +142,27 @@ def test_romania_and_bulgaria_are_of_2012_and_in_the_same_unit(
     assert set(early["date_start"].dt.year()) == {2009}
     # mg/100 g unconverted would be a hundred times as much.
     assert late["total_nitrogen"].median() < 3 * early["total_nitrogen"].median()
+
+
+def test_supplements_of_the_islands_are_rows_without_number_date_or_cover(
+    standards: dict[str, Standard], settings: Settings
+) -> None:
+    files = {p.name for p in (settings.raw / "lucas_2009_topsoil").glob("SoilAttr_*")}
+    assert {f"SoilAttr_{n}.{e}" for n in ("CYP_MLT", "ICELAND") for e in ("shp", "dbf")} <= files
+    table = standards["lucas_2009_topsoil"].table
+    islands = table.filter(pl.col("row_ref").str.starts_with("SoilAttr_"))
+    assert islands.height == COUNTS["tiny"].cyprus_malta + COUNTS["tiny"].iceland
+    for absent in ("sample_id", "land_cover", "land_use", "wrb_full"):
+        assert islands[absent].null_count() == islands.height
+    assert set(islands["date_start"].dt.year()) == {2009}
+    assert islands["ph_cacl2"].null_count() == 0
+    # Of Iceland in mg/kg, of the others in g/kg.
+    nitrogen = islands.group_by(pl.col("row_ref").str.slice(0, 16)).agg(
+        pl.col("total_nitrogen").median()
+    )
+    assert nitrogen["total_nitrogen"].is_between(0.3, 15).all()
+    decided = standards["lucas_2009_topsoil"].flags.filter(flag="unit_by_range")
+    assert decided["column"].to_list() == ["total_nitrogen"]
 
 
 def test_disputed_unit_is_decided_by_range_and_flagged(

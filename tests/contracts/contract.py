@@ -453,6 +453,8 @@ def _flagged(sample: Good, standard: Standard) -> dict[str | None, Cell]:
             more = _unit_read(row) not in units
         if more and row not in before:
             told.setdefault(column, Cell("flagged", f"{flag}: {detail}"))
+    for column, detail in set(_of_one_value(standard)) - set(_of_one_value(was)):
+        told.setdefault(column, Cell("warned", f"one_value: {detail}"))
     if not piece.is_raster:
         for column in list(told):
             marked = standard.flags.filter(
@@ -462,6 +464,11 @@ def _flagged(sample: Good, standard: Standard) -> dict[str | None, Cell]:
             if share > piece.max_flagged_share:
                 told[column] = Cell("refused", f"{share:.0%} of the rows {told[column].why}")
     return told
+
+
+def _of_one_value(standard: Standard) -> list[tuple[str, str]]:
+    """Layers that one value takes over: their pixels are kept, and an expectation warns."""
+    return standard.flags.filter(flag="one_value").select("column", "detail").rows()
 
 
 def _told(

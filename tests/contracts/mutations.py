@@ -14,6 +14,7 @@ import polars as pl
 
 from adapters.columns import match_headers
 from adapters.errors import collected
+from adapters.quantities import quantity
 from adapters.readers import NativeTable
 from adapters.readers.raster import Grid
 from adapters.spec import Column, SourceSpec
@@ -25,6 +26,8 @@ FOREIGN_CODE = "ZZ9"
 FOREIGN_PIXEL = 32_123.0
 SHARE = 5
 """One row in so many is altered by a mutation of single cells."""
+SEA = 0.25
+"""Share of its pixels without a value from which a layer is tried with 0 in their place."""
 
 
 class NotApplicableError(Exception):
@@ -196,6 +199,27 @@ def nodata_leaked_layer(spec: SourceSpec, column: Column, grids: list[Grid]) -> 
         return np.where(np.isnan(values) | np.isin(values, tokens), said, values)
 
     return [with_foreign_code(grid, alter) for grid in grids]
+
+
+def zeros_leaked_layer(spec: SourceSpec, column: Column, grids: list[Grid]) -> list[Grid]:
+    if not measured(spec, column):
+        raise NotApplicableError("no numeric layer")
+    if column.quantity and quantity(column.quantity).zero_is_common:
+        raise NotApplicableError("0 is a value that many places have")
+    _, tokens = numbers(spec, column.table, column)
+    if 0.0 in tokens:
+        raise NotApplicableError("0 means missing already")
+    unknown = [
+        np.isnan(values) | np.isin(values, tokens)
+        for values in (grid.rows(0, grid.height) for grid in grids)
+    ]
+    if min(map(np.mean, unknown)) < SEA:
+        raise NotApplicableError("hardly a pixel without a value")
+
+    def alter(values: np.ndarray) -> np.ndarray:
+        return np.where(np.isnan(values) | np.isin(values, tokens), 0.0, values)
+
+    return [altered(grid, alter) for grid in grids]
 
 
 def swapped(spec: SourceSpec, name: str, native: NativeTable) -> NativeTable:
@@ -386,6 +410,13 @@ MUTATIONS = (
         "a nodata value that nobody declared, in every fifth cell or wherever there is no value",
         nodata_leaked,
         nodata_leaked_layer,
+        measured,
+    ),
+    Mutation(
+        "zero",
+        "0, undeclared, wherever there is no value",
+        None,
+        zeros_leaked_layer,
         measured,
     ),
     Mutation("swapped", "x and y exchanged", swapped, None),

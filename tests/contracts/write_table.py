@@ -14,7 +14,7 @@ from adapters.settings import Settings
 FIRST = ("seen", "partly", "unseen")
 HEAD = """# What is refused, and what is flagged
 
-Every source's tiny sample passes its checks. Then it is made wrong in thirteen ways, each of
+Every source's tiny sample passes its checks. Then it is made wrong in fourteen ways, each of
 which must be seen: *refused* (an error, or an expectation that blocks: the version in use stays),
 *flagged* (the values are taken out and flagged, and the rest passes) or *warned* (an expectation
 that does not block). `-` stands where a way does not apply to the source. The good sample is the

@@ -158,6 +158,39 @@ def test_two_rows_of_headers_further_down_a_sheet(tmp_path):
     assert "`header_row: 2` and `block_row: 1`" in finding.change
 
 
+@pytest.mark.parametrize(
+    ("above", "said", "change"),
+    [
+        ("missing", "blocks is missing: row 1 holds headers", "put a row above the headers"),
+        ("void", "row 1, where the names of the blocks", "write each over the first column"),
+        ("empty", "row 1, with the names of the blocks, is empty", "'spade' and 'auger' over"),
+        ("joined", "each with the name of its block", "set `header_row: 0` and take `block_row`"),
+    ],
+)
+def test_a_sheet_without_its_row_of_blocks(tmp_path, above, said, change):
+    source, name = load_spec("lucas_2015_topsoil_switzerland"), "switzerland.xlsx"
+    book = openpyxl.Workbook()
+    natives = [c.native for c in source.columns]
+    headers = [n.rpartition(": ")[2] for n in natives]
+    cells = [f"v{i}" for i in range(len(headers))]
+    made = {
+        "missing": [headers],
+        "void": [[None], headers],
+        "empty": [[" "] * 9, headers],
+        "joined": [natives],
+    }
+    for row in (*made[above], cells, cells):
+        book.active.append(row)
+    book.save(tmp_path / name)
+    told = check(source, tmp_path / name, Settings(data_root=tmp_path / "data"))
+    # Cells under headers without a block may be refused too: they hold nothing sensible here.
+    (finding,) = [f for f in told.findings if f.where.endswith(("header", "row 1"))]
+    assert said in finding.problem
+    assert change in finding.change
+    assert "aliases" not in finding.change
+    assert finding.spec_line.startswith("source.yaml:")
+
+
 def test_a_first_sheet_of_remarks_is_told_from_the_sheet_with_the_headers(spec, tmp_path):
     folder = tmp_path / "sources" / "pits"
     shutil.copytree(spec.folder, folder)
@@ -181,6 +214,31 @@ def test_a_first_sheet_of_remarks_is_told_from_the_sheet_with_the_headers(spec, 
             (finding,) = told.findings
             assert finding.spec_line == "source.yaml:14"
             assert "set `sheet: Data`" in finding.change
+
+
+def test_sheets_that_no_table_names_are_told_as_a_note(spec, tmp_path):
+    folder = tmp_path / "sources" / "pits"
+    shutil.copytree(spec.folder, folder)
+    about = SOURCE.replace("{reader: csv}", "{reader: xlsx}").replace("[pits.csv]", "[pits.xlsx]")
+    (folder / "source.yaml").write_text(about)
+    book = openpyxl.Workbook()
+    for row in [HEADER, *rows()]:
+        book.active.append(row)
+    book.create_sheet("Nothing")
+    book.create_sheet("Readme").append(["what the columns mean"])
+    path = tmp_path / "pits.xlsx"
+    book.save(path)
+    load_spec.cache_clear()
+    told = check(load_spec("pits", folder.parent), path, Settings(data_root=tmp_path / "data"))
+    assert told.meets
+    (finding,) = told.findings
+    assert (finding.refused, finding.where) == (False, "pits.xlsx")
+    assert finding.samples == ("Readme",)
+    assert finding.spec_line == "source.yaml:14"
+    book["Nothing"].append(["more"])
+    book.save(path)
+    told = check(load_spec("pits", folder.parent), path, Settings(data_root=tmp_path / "data"))
+    assert told.findings[0].samples == ("Nothing", "Readme")
 
 
 def test_a_file_without_the_headers_is_told_once(checked):

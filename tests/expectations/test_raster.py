@@ -76,6 +76,17 @@ def test_mutation_is_refused_by_name(layers, name):
     assert not any(r.detail.startswith("the check itself failed") for r in refusals)
 
 
+def test_one_value_all_over_a_layer_warns(layers):
+    said = "956 of 1484 pixels are exactly 0, 64% of those with a value"
+    flag = ("carbon.tif", "carbon", "one_value", None, 0.0, said)
+    flags = pl.DataFrame([flag], schema=FLAGS_SCHEMA, orient="row")
+    report = validate(dataclasses.replace(layers, flags=flags))
+    assert report.refusals == []
+    (warning,) = report.warnings
+    assert (warning.column, warning.observed) == ("carbon", said)
+    assert "if 0 means missing, add it to `missing` of column carbon in line" in warning.remedy
+
+
 def test_missing_layers_are_refused(layers):
     fewer = dataclasses.replace(layers, table=LAYERS.head(3))
     assert [r.expectation for r in validate(fewer).refusals] == ["expect_layers_to_share_grid"]

@@ -138,3 +138,16 @@ def test_text_of_a_source_is_no_markup():
     spec = load_spec("gemas").model_copy(update={"title": "<script>alert(1)</script>"})
     page = pages._render("source.html.j2", **pages._page(spec, None), state=None)
     assert "<script>" not in page
+
+
+@pytest.mark.parametrize(
+    ("source", "column", "said"),
+    [
+        ("rusle2015_soil_loss", "soil_loss_water_2016", "2016, mean"),
+        ("arsenic_topsoils", "arsenic", "2009"),
+        ("r_factor", "rainfall_erosivity_monthly", "1960 to 2013, mean, first of 12 by month"),
+    ],
+)
+def test_a_map_says_when_it_is_of(source, column, said):
+    spec = load_spec(source)
+    assert pages._when(spec, spec.column(column)) == said

@@ -8,12 +8,13 @@ of its files are known, its DOI, and whether that was seen.
 
 import csv
 import functools
+import re
 from collections import defaultdict
 from pathlib import Path, PurePosixPath
 
 import pytest
 
-from adapters.spec import SOURCES_DIR, Column, load_spec, source_ids
+from adapters.spec import SOURCES_DIR, Column, SourceSpec, load_spec, source_ids
 
 _DATA = Path(__file__).parents[1] / "data"
 # Unit of the catalogue -> units that a specification writes for the same thing: pH, shares and
@@ -132,6 +133,63 @@ def test_what_nobody_saw_is_not_called_verified(source: str) -> None:
         )
     ]
     assert claimed == []
+
+
+# Sentences of quirks that call all names of the layers, or of the columns, of a source assumed.
+_ALL = (
+    r"(File names|The file name|The name of the file (is|and)|Names of (the )?files( are|,| and)|"
+    r"the files are called so)"
+)
+_ALL_LAYERS = re.compile(rf"{_ALL}\b.*\bassumed")
+_ALL_COLUMNS = re.compile(r"([Nn]ames of files and columns|^Headers and the name)\b.*\bassumed")
+_BUT = re.compile(r"\b(seen|all but|other|those)\b")
+
+
+def _contradictions(spec: SourceSpec) -> list[str]:
+    """Columns called verified whose names a quirk calls assumed."""
+    found = []
+    for quirk in spec.quirks:
+        for pattern, of_layers in ((_ALL_LAYERS, True), (_ALL_COLUMNS, False)):
+            told = pattern.search(quirk)
+            if told is None or _BUT.search(told.group()):
+                continue
+            found += [
+                c.name
+                for c in spec.columns
+                if c.evidence == "verified"
+                and (spec.tables[c.table].read.reader in ("raster", "netcdf")) == of_layers
+            ]
+    return found
+
+
+@pytest.mark.parametrize("source", source_ids())
+def test_names_that_a_quirk_calls_assumed_are_assumed(source: str) -> None:
+    assert _contradictions(load_spec(source)) == []
+
+
+@pytest.mark.parametrize(
+    ("source", "column"),
+    [
+        ("zinc_topsoils", "zinc"),
+        ("heavy_metals_lucas2009_maps", "hm_arsenic"),
+        ("biodiversity_erosion_factor", "et_factor_a"),
+        ("predicted_soc_lucas_biosoil_czo", "soc_point"),
+        ("fame_biomass", "fame_bacteria"),
+    ],
+)
+def test_a_name_called_assumed_and_verified_at_once_is_found_out(source: str, column: str) -> None:
+    spec = load_spec(source)
+    columns = [
+        c.model_copy(update={"evidence": "verified"}) if c.name == column else c
+        for c in spec.columns
+    ]
+    claimed = spec.model_copy(update={"columns": tuple(columns)})
+    assert column in _contradictions(claimed)
+
+
+def test_a_column_is_verified_only_where_all_of_its_files_were_seen() -> None:
+    # Four of the twelve months were.
+    assert load_spec("r_factor").column("rainfall_erosivity_monthly").evidence == "assumed"
 
 
 @pytest.mark.parametrize("source", CATALOGUE)

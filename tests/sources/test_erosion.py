@@ -12,8 +12,10 @@ from rasterio.transform import from_origin
 from twin_maps import copied, edit, layers_of, pixels_of, standardised
 
 from adapters import twin
+from adapters.checking import examine
 from adapters.columns import canonical_unit, column_range, convert
 from adapters.errors import CodebookError, ReadError, SoilmeldError, UnitError
+from adapters.readers.raster import open_mosaic
 from adapters.settings import Settings
 from adapters.spec import Column, SourceSpec, load_spec
 from adapters.standardise import Standard
@@ -660,6 +662,35 @@ def test_cover_crops_are_hundredths_of_a_percent(made: Made, own: Settings) -> N
     row = standardised("cover_crops", own).table.row(0, named=True)
     assert row["mean"] == pytest.approx(12.34)
     assert row["unit"] == "percent"
+
+
+@pytest.mark.parametrize(("scale", "offset"), [(0.01, 0.0), (1.0, 0.5)])
+def test_cover_crops_that_declare_a_scale_are_not_scaled_twice(
+    made: Made, own: Settings, scale: float, offset: float
+) -> None:
+    path = copied(made.settings, own, "cover_crops") / "CC_SD.tif"
+    with rasterio.open(path, "r+") as layer:
+        layer.scales, layer.offsets = [scale], [offset]
+    found = examine(load_spec("cover_crops"), path.parent, own).findings
+    (finding,) = [f for f in found if "CC_SD.tif" in f.where]
+    assert finding.refused
+    assert f"a scale of {scale:g}" in finding.problem
+    assert "set unit to percent, minimum to 0, maximum to 100 in line 3" in finding.change
+    assert (finding.spec_line, finding.assumed) == ("columns.csv:3", None)
+
+
+def test_a_mosaic_of_cover_crops_states_the_scale_of_its_files(tmp_path: Path) -> None:
+    spec = load_spec("cover_crops")
+    for name, scale in (("a", 0.01), ("b", 0.01), ("c", 1.0)):
+        profile = {"driver": "GTiff", "count": 1, "height": 2, "width": 2, "dtype": "uint16"}
+        place = {"crs": "EPSG:3035", "transform": from_origin(4e6, 3e6, 100, 100)}
+        with rasterio.open(tmp_path / f"{name}.tif", "w", **profile, **place) as layer:
+            layer.write(np.full((1, 2, 2), 1234, np.uint16))
+            layer.scales = [scale]
+    for names, stated in (("ab", 0.01), ("abc", np.nan)):
+        files = [(f"{n}.tif", tmp_path / f"{n}.tif") for n in names]
+        with open_mosaic(spec, spec.tables["layers"].read, files, "") as grid:
+            np.testing.assert_equal(grid.scale, stated)
 
 
 def test_percentiles_of_cover_crops_are_in_order(made: Made) -> None:

@@ -375,6 +375,25 @@ def test_fallout_is_told_of_six_countries_with_its_date(made: Made) -> None:
     assert units["caesium_137_inventory"] == "kBq/m**2"
 
 
+@pytest.mark.parametrize(
+    ("source", "column", "absent", "present"),
+    [
+        ("copper_topsoils", "copper", ["HR"], "DE"),
+        ("heavy_metals_lucas2009_maps", "hm_arsenic", ["HR", "CH"], "DE"),
+        ("topsoil_chemical_properties", "ph_h2o", ["HR"], "DE"),
+        ("soil_ph_europe", "ph_cacl2", ["BG", "RO"], "HR"),
+        ("topsoil_soc_lucas_eu25", "soil_organic_carbon", ["RO", "BG", "HR"], "DE"),
+    ],
+)
+def test_countries_that_a_map_leaves_out_have_no_value(
+    made: Made, source: str, column: str, absent: list[str], present: str
+) -> None:
+    lattice, _ = made.layers(source)
+    known = np.isfinite(made.pixels(source, column))
+    assert not known[np.isin(lattice.country, absent)].any()
+    assert known[lattice.country == present].any()
+
+
 # --- physical and chemical properties ---------------------------------------------------------
 
 

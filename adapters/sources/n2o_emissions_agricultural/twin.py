@@ -32,8 +32,8 @@ def write(world: World, folder: Path) -> Draft:
 
 def _points(world: World, folder: Path) -> Draft:
     surveys, draw = world.surveys, world.stream("n2o_emissions_agricultural")
-    # The main file of LUCAS 2009 numbers its rows; those of 2012 have no number.
-    index = surveys.visited(2009)[: surveys.counts.lucas_2009]
+    # The main file of LUCAS 2009 numbers its rows; those of its supplements have none.
+    index = surveys.visited(2009)[: surveys.counts.main_2009]
     place = world.europe.place(*surveys.positions(index, 40.0, "2009"))
     number, flat = np.arange(1, len(index) + 1), np.zeros(len(index))
     farmed = place["cover"] <= GRASSLAND

@@ -15,7 +15,7 @@ from adapters.twin.world import World
 def write(world: World, folder: Path) -> Draft:
     """Write the table of the arable points."""
     surveys, draw = world.surveys, world.stream("soil_ghg_daycent")
-    index = surveys.visited(2009)[: surveys.counts.lucas_2009]
+    index = surveys.visited(2009)[: surveys.counts.main_2009]
     place = world.europe.place(*surveys.positions(index, 40.0, "2009"))
     arable = np.flatnonzero(place["cover"] == CROPLAND)
     place = {name: values[arable] for name, values in place.items()}
