@@ -51,6 +51,6 @@ def test_a_place_name_brings_no_picture_into_the_page() -> None:
         "removed": [],
     }
     shown = rendering.tiles([tile], [record]).value
-    assert "place names: Aarhus" in shown
+    assert "said to lie near: Aarhus" in shown
     assert "![p](" not in shown
     assert "<b>" not in shown.replace(r"\<b", "")
