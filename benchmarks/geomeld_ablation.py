@@ -229,14 +229,12 @@ def recipes(out: Path, epochs: float, seeds: int, true: Path, factless: Path) ->
 
 def train_share(share: Path) -> None:
     """Of a process that torchrun starts: train its jobs in turn."""
-    import torch.distributed as dist
-
-    from training.train import start_process, train
+    from training.train import end_process, start_process, train
 
     start_process()
     for job in json.loads(share.read_text()):
         train(load_recipe(job["recipe"]), Path(job["data"]), Path(job["runs"]).parent)
-    dist.destroy_process_group()
+    end_process()
 
 
 # Measuring.

@@ -127,9 +127,7 @@ def train_share(share: Path) -> None:
 
     Puts down beside each job where its run lies and how long it took when it was trained.
     """
-    import torch.distributed as dist
-
-    from training.train import start_process, train
+    from training.train import end_process, start_process, train
 
     data, listed = Path(sys.argv[1]), json.loads(share.read_text())
     start_process()
@@ -141,7 +139,7 @@ def train_share(share: Path) -> None:
             took.write_text(f"{time.monotonic() - began:.1f}")
         job |= {"run": str(run), "seconds": float(took.read_text())}
     share.write_text(json.dumps(listed))
-    dist.destroy_process_group()
+    end_process()
 
 
 def measured(jobs: list[dict], data: Path) -> dict:

@@ -21,6 +21,7 @@ import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 import torch
@@ -55,7 +56,7 @@ def main() -> None:
     arguments = parser.parse_args()
     start_process()
     train(load_recipe(arguments.recipe), arguments.data, arguments.out)
-    dist.destroy_process_group()
+    end_process()
 
 
 def start_process() -> None:
@@ -68,6 +69,20 @@ def start_process() -> None:
     deepspeed.ops.__compatible_ops__["deepspeed_shm_comm"] = False
     get_accelerator().set_device(dist.get_node_local_rank(0))
     deepspeed.init_distributed(auto_mpi_discovery=False, verbose=False)
+
+
+def end_process() -> NoReturn:
+    """Leave the other processes of the job, and end, with all written.
+
+    Threads of gloo that still hold tensors when the interpreter goes down abort a process whose
+    work is done (github.com/pytorch/pytorch, pull request 179291 and issue 190489), and the job
+    with it: so the interpreter does not go down, the process ends.
+    """
+    dist.barrier()
+    dist.destroy_process_group()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
 
 
 def train(recipe: Recipe, data: Path, out: Path) -> Path:

@@ -19,7 +19,7 @@ from adapters.errors import TrainingError
 from models.geomeld_losses import contrast
 from training import checkpoints, parts
 from training.recipe import load_recipe
-from training.train import start_process, train
+from training.train import end_process, start_process, train
 
 torch.set_num_threads(1)
 parts.DATASETS["tiles"] = MadeTiles
@@ -45,7 +45,7 @@ def main() -> None:
             found[path.stem] = {"refused": str(error)}
     if dist.get_rank() == 0:
         (given.out / "found.json").write_text(json.dumps(found))
-    dist.destroy_process_group()
+    end_process()
 
 
 def twice(path: Path, data: Path, out: Path) -> dict[str, object]:

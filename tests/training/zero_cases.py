@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 
 from training import checkpoints
 from training.recipe import load_recipe
-from training.train import start_process, train
+from training.train import end_process, start_process, train
 
 
 def main() -> None:
@@ -47,7 +47,7 @@ def main() -> None:
             }
     if dist.get_rank() == 0:
         (out / "found.json").write_text(json.dumps(found))
-    dist.destroy_process_group()
+    end_process()
 
 
 if __name__ == "__main__":
