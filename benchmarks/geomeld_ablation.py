@@ -250,18 +250,19 @@ def measured(jobs: list[dict], data: Path) -> dict:
     by_seed: dict[str, dict[str, list[float]]] = {}
     hits: dict[str, dict[str, list[np.ndarray]]] = {}
     sensor_table: list[dict] = []
+    classes = np.unique(train.cover[train.cover >= 0])
     floors_of = _encoder(jobs[0])
     inputs = [m.id for m in protocol.inputs_of(floors_of).modalities]
     several = {
         **protocol.floors(floors_of),
-        "single pixels": Pixels(protocol.inputs_of(floors_of)),
+        protocol.PIXELS: Pixels(protocol.inputs_of(floors_of)),
     }
     listed = [(name, one) for name, one in several.items()]
     listed += [(job["name"], _encoder(job)) for job in jobs]
     for name, encoder in listed:
         read = SENSORS if name == MANY_SENSORS else inputs
-        learnt = encoder.features(protocol.tiles_of(tiles, train.rows, read))
-        asked = encoder.features(protocol.tiles_of(tiles, held.rows, read))
+        learnt, segment = protocol.learn(encoder, tiles, train, read, mapped=True)
+        asked, cover = protocol.ask(encoder, protocol.tiles_of(tiles, held.rows, read), segment)
         if name == MANY_SENSORS:
             wanted = (*SENSORS, protocol.LAND_COVER)
             sensor_table = protocol.changed_sensors(
@@ -270,16 +271,19 @@ def measured(jobs: list[dict], data: Path) -> dict:
                 list(protocol.tiles_of(tiles, held.rows, wanted)),
                 held.blocks,
                 learnt,
+                segment,
                 changes(SENSORS),
             )
-        scores = _confusions(train, held, targets, learnt, asked, name == "single pixels")
+        scores = {"land cover of pixels, mean IoU": probes.confusion(held.cover, cover, classes)}
+        if name != protocol.PIXELS:
+            scores = _confusions(train, targets, learnt, asked) | scores
         for score, parts in scores.items():
             so_far = found.setdefault(score, {})
             so_far[name] = so_far.get(name, 0) + parts
             value = float(_score(score)(parts.sum(0, keepdims=True))[0])
             by_seed.setdefault(score, {}).setdefault(name, []).append(value)
         if isinstance(encoder, TileEncoder) and encoder.model.config.contrast_width:
-            for way, hit in _hits(encoder, tiles, held, asked[1], data.parent / EMBEDDINGS).items():
+            for way, hit in _hits(encoder, tiles, held, asked, data.parent / EMBEDDINGS).items():
                 hits.setdefault(way, {}).setdefault(name, []).append(hit)
     for score, parts in _commonest(train, held, targets).items():
         for probe in list(found):
@@ -322,7 +326,7 @@ def _encoder(job: dict) -> TileEncoder:
 
 
 def _asked_pairs(by_name: dict[str, np.ndarray]) -> list[tuple[str, str]]:
-    floors = [("full", floor) for floor in (*protocol.FLOORS, "single pixels") if floor in by_name]
+    floors = [("full", floor) for floor in (*protocol.FLOORS, protocol.PIXELS) if floor in by_name]
     pairs = [pair for pair in PAIRS if by_name.keys() >= set(pair)]
     return [*pairs, *(floors if "full" in by_name else [])]
 
@@ -333,24 +337,17 @@ def _score(name: str) -> protocol.Score:
 
 def _confusions(
     train: protocol.Side,
-    held: protocol.Side,
     targets: dict[str, tuple[np.ndarray, np.ndarray]],
-    learnt: tuple[np.ndarray, np.ndarray],
-    asked: tuple[np.ndarray, np.ndarray],
-    of_pixels: bool,
+    learnt: np.ndarray,
+    asked: np.ndarray,
 ) -> dict[str, np.ndarray]:
-    """Confusions of each score; single pixels are a floor of maps alone."""
+    """Confusions of each target and probe of tiles."""
     found = {}
     for target, (labels, truth) in targets.items():
         rows, classes = labels != "", np.unique(labels[labels != ""])
         for probe, fit in protocol.PROBES.items():
-            if not of_pixels:
-                guess = fit(learnt[1][rows], labels[rows], train.blocks[rows])(asked[1])
-                found[f"{target}, {probe}"] = probes.confusion(truth, guess, classes)
-    segment = probes.Segmenter(learnt[0], train.cover, train.blocks)
-    found["land cover of pixels, mean IoU"] = probes.confusion(
-        held.cover, segment(asked[0]), segment.classes
-    )
+            guess = fit(learnt[rows], labels[rows], train.blocks[rows])(asked)
+            found[f"{target}, {probe}"] = probes.confusion(truth, guess, classes)
     return found
 
 

@@ -15,6 +15,7 @@ stem and the depthwise 7 x 7, read zeros in the place of masked patches: that is
 convolution, without a sparse library. GRN's statistics are those of a sample's visible positions.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -282,7 +283,29 @@ class ConvNeXtV2(nn.Module):
             raise ValueError(f"{height} x {width} pixels are not whole patches of {self.patch}")
         if visible.shape[1] != height // self.patch * columns:
             raise ValueError(f"{visible.shape[1]} patches do not fit {height} x {width} pixels")
-        patches = Patches.visible(visible, columns)
+        *_, last = self._stages(pixels, Patches.visible(visible, columns))
+        return self.norm(last[:, :, 0, 0])
+
+    def maps(self, pixels: Tensor) -> list[Tensor]:
+        """What each stage makes of whole tiles, each position's channels standardised.
+
+        Args:
+            pixels: (B, channels, height, width).
+
+        Returns:
+            Four times (B, C, height / q, width / q): q is patch / 8 in the first stage, and twice
+            as large from stage to stage.
+        """
+        columns = pixels.shape[3] // self.patch
+        there = pixels.new_ones(len(pixels), pixels.shape[2] // self.patch * columns).bool()
+        patches = Patches.visible(there, columns)
+        *stages, last = self._stages(pixels, patches)
+        normed = [F.layer_norm(x, x.shape[-1:], eps=EPSILON) for x in stages]
+        normed.append(self.norm(last))
+        return [patches.spread(x, patches.positions(x.shape[2])) for x in normed]
+
+    def _stages(self, pixels: Tensor, patches: Patches) -> Iterator[Tensor]:
+        """Output of each stage, (B, V, p, p, C)."""
         x = self.stem(pixels, patches)
         for stage, blocks in enumerate(self.stages):
             if stage:
@@ -290,7 +313,7 @@ class ConvNeXtV2(nn.Module):
             positions = patches.positions(x.shape[2])
             for block in blocks:
                 x = block(x, patches, positions)
-        return self.norm(x[:, :, 0, 0])
+            yield x
 
 
 def initialise(module: nn.Module) -> None:

@@ -10,7 +10,8 @@ the tile's pooled features are set beside a sentence about it (CLIP, arXiv 2103.
 * Decoders share no weights; heads alone are not decoders.
 * An absent band is not read as zero. Where a value is missing, the stem reads a learned vector for
   that band in its place, by a channel of absence beside each band.
-* Heads are computed for the hidden patches alone, which are all that a loss looks at.
+* A modality that the encoder does not read is hidden from it everywhere, and restored in all
+  patches; one that it reads, in the hidden patches alone. Heads are computed for nothing else.
 """
 
 import math
@@ -83,14 +84,17 @@ class TileBatch(TypedDict):
 
 
 class TilePrediction(TypedDict):
-    """Output of the model; M is the number of hidden patches, listed in row-major order."""
+    """Output of the model; M patches are hidden, listed in row-major order.
 
-    hidden: Tensor
-    """(B, M) int64, which patches are hidden."""
+    Of a target, W patches are restored: the hidden ones of an input, all of what is no input.
+    """
+
+    restored: dict[str, Tensor]
+    """By map or classes (B, W) int64, which patches are restored."""
     maps: dict[str, Tensor]
-    """(B, M, q * q, C): pixels of the hidden patches, q to an edge in the modality's own size."""
+    """(B, W, q * q, C): pixels of these patches, q to an edge in the modality's own size."""
     classes: dict[str, Tensor]
-    """(B, M, q * q, codes) logits."""
+    """(B, W, q * q, codes) logits."""
     vectors: dict[str, Tensor]
     """(B, n)."""
     log_variance: dict[str, Tensor]
@@ -112,7 +116,7 @@ class TilePrediction(TypedDict):
 
 
 class Decoder(nn.Module):
-    """Puts visible tokens on the map among mask tokens, mixes them, reads the hidden places."""
+    """Puts visible tokens on the map among mask tokens, mixes them, reads the wanted places."""
 
     def __init__(self, width_in: int, width: int, blocks: int, out: int) -> None:
         super().__init__()
@@ -124,17 +128,17 @@ class Decoder(nn.Module):
         self.apply(initialise)
         nn.init.normal_(self.mask, std=INITIAL_STD)
 
-    def forward(self, tokens: Tensor, seen: Tensor, hidden: Tensor, whole: Patches) -> Tensor:
-        """Restore the hidden patches.
+    def forward(self, tokens: Tensor, seen: Tensor, wanted: Tensor, whole: Patches) -> Tensor:
+        """Restore patches.
 
         Args:
             tokens: (B, V, width_in) of the visible patches.
             seen: (B, V) int64, their places.
-            hidden: (B, M) int64, the places to restore.
+            wanted: (B, W) int64, the places to restore.
             whole: All patches.
 
         Returns:
-            (B, M, out).
+            (B, W, out).
         """
         entered = self.enter(tokens)
         b, _, width = entered.shape
@@ -144,7 +148,7 @@ class Decoder(nn.Module):
         *first, last = self.blocks
         for block in first:
             x = block(x, whole, positions)
-        return self.leave(self.norm(last(x, whole, positions, wanted=hidden)[:, :, 0, 0]))
+        return self.leave(self.norm(last(x, whole, positions, wanted=wanted)[:, :, 0, 0]))
 
 
 class Teacher(nn.Module):
@@ -251,12 +255,14 @@ class GeoMeldFM(nn.Module):
         tokens, measured = self.encoder(self.pixels(batch), visible), self.measured(batch)
         pooled = pool(tokens, measured.gather(1, seen))
         whole = Patches.visible(torch.ones_like(visible), self.columns)
-        maps, classes = {}, {}
+        read, everywhere = {m.id for m in config.inputs}, whole.index
+        restored, maps, classes = {}, {}, {}
         for target in config.targets:
             if target.kind != "vector":
-                restored = self.decoders[target.id](tokens, seen, hidden, whole)
+                wanted = restored[target.id] = hidden if target.id in read else everywhere
+                pixels = self.decoders[target.id](tokens, seen, wanted, whole)
                 found = maps if target.kind == "map" else classes
-                found[target.id] = restored.float().unflatten(-1, (-1, target.channels))
+                found[target.id] = pixels.float().unflatten(-1, (-1, target.channels))
         # A new tensor: ZeRO-3 takes a parameter itself back as soon as forward ends.
         spread = (self.log_variance.float() * 1.0).unbind()
         forecast = teacher = image = text = temperature = None
@@ -268,7 +274,7 @@ class GeoMeldFM(nn.Module):
             text = self.text_vectors(torch.where(batch["captioned"][:, None], batch["caption"], 0))
             temperature = 1 / _bounded(self.log_sharpness.float()).squeeze()
         return {
-            "hidden": hidden,
+            "restored": restored,
             "maps": maps,
             "classes": classes,
             "vectors": {name: head(pooled).float() for name, head in self.heads.items()},
@@ -313,10 +319,14 @@ class GeoMeldFM(nn.Module):
             batch: See `TileBatch`; its `visible` is not looked at.
 
         Returns:
-            (B, patches, width) tokens and (B, width) their mean over patches with any value.
+            (B, C, h, w) of positions of patch / 8 pixels: the channels of all stages, each spread
+            over the positions that it is of; and (B, width), the mean of the last stage's over
+            patches with any value.
         """
-        tokens = self.encoder(self.pixels(batch), torch.ones_like(batch["visible"]))
-        return tokens.float(), pool(tokens, self.measured(batch)).float()
+        stages = self.encoder.maps(self.pixels(batch))
+        fine = [F.interpolate(x.float(), size=stages[0].shape[2:]) for x in stages]
+        tokens = stages[-1].flatten(2).transpose(1, 2)
+        return torch.cat(fine, 1), pool(tokens, self.measured(batch)).float()
 
     def image_vectors(self, pooled: Tensor) -> Tensor:
         """(B, width) features of tiles -> (B, contrast width) unit vectors beside captions."""

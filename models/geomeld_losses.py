@@ -3,9 +3,9 @@
 Belongs here: the loss of a prediction given a batch, and the gathering of captions' negatives over
 processes. Never here: averaging over processes, which the training loop does.
 
-Only what was hidden from the encoder and is present counts, and a sum is divided by the number of
-what counted. A modality of which nothing counted adds nothing: neither loss nor gradient, not even
-to its own weight.
+Only what was hidden from the encoder and is present counts, which is everything of a modality that
+it does not read; a sum is divided by the number of what counted. A modality of which nothing
+counted adds nothing: neither loss nor gradient, not even to its own weight.
 """
 
 import torch
@@ -67,19 +67,20 @@ def reconstruction(
 ) -> Terms:
     """Squared error or cross-entropy of every target, summed over what counts, without weights."""
     terms: Terms = {}
-    hidden = prediction["hidden"]
     patches = batch["visible"].shape[1]
     columns = round(patches**0.5)
     for name, mean in prediction["maps"].items():
-        target = hidden_pixels(batch["values"][name], columns, hidden)
-        counts = hidden_pixels(batch["present"][name], columns, hidden)
+        wanted = prediction["restored"][name]
+        target = pixels_of(batch["values"][name], columns, wanted)
+        counts = pixels_of(batch["present"][name], columns, wanted)
         if name in patch_normalised:
             target = within_patch(target, counts)
         error = torch.where(counts, mean - torch.where(counts, target, 0), 0)
         terms[name] = (error.square().sum(), counts.sum())
     for name, logits in prediction["classes"].items():
-        target = hidden_pixels(batch["values"][name].unsqueeze(1), columns, hidden)
-        counts = hidden_pixels(batch["present"][name].unsqueeze(1), columns, hidden)
+        wanted = prediction["restored"][name]
+        target = pixels_of(batch["values"][name].unsqueeze(1), columns, wanted)
+        counts = pixels_of(batch["present"][name].unsqueeze(1), columns, wanted)
         codes = torch.where(counts, target, _LEFT_OUT).flatten()
         loss = F.cross_entropy(logits.flatten(0, 2), codes, ignore_index=_LEFT_OUT, reduction="sum")
         terms[name] = (loss, counts.sum())
@@ -90,16 +91,16 @@ def reconstruction(
     return terms
 
 
-def hidden_pixels(x: Tensor, columns: int, hidden: Tensor) -> Tensor:
-    """Pixels of the hidden patches.
+def pixels_of(x: Tensor, columns: int, wanted: Tensor) -> Tensor:
+    """Pixels of patches.
 
     Args:
         x: (B, C, h, w).
         columns: Patches of an edge of the tile.
-        hidden: (B, M) int64.
+        wanted: (B, W) int64.
 
     Returns:
-        (B, M, q * q, C), q = h / columns.
+        (B, W, q * q, C), q = h / columns.
     """
     b, c, height, _ = x.shape
     q = height // columns
@@ -107,14 +108,14 @@ def hidden_pixels(x: Tensor, columns: int, hidden: Tensor) -> Tensor:
         0, 2, 4, 3, 5, 1
     )  # (B, rows, columns, q, q, C)
     x = x.reshape(b, columns * columns, q * q, c)
-    return x.gather(1, hidden[:, :, None, None].expand(-1, -1, q * q, c))
+    return x.gather(1, wanted[:, :, None, None].expand(-1, -1, q * q, c))
 
 
 def within_patch(target: Tensor, counts: Tensor) -> Tensor:
     """Standardise each patch by the mean and variance of what is present in it (arXiv 2111.06377).
 
     Args:
-        target: (B, M, pixels, C).
+        target: (B, W, pixels, C).
         counts: Bool, the same shape.
 
     Returns:

@@ -9,9 +9,10 @@ is chosen on them. Blocks are resampled for the intervals. The encoder and the f
 tiles, the same bands and the same probes.
 """
 
+import collections
 import itertools
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,6 +51,7 @@ LEAST_TARGETED = 10
 """Training tiles with a target."""
 MOST_ELEMENTS = 2
 """Elements of a vector that become targets."""
+PIXELS = "single pixels"
 FLOORS = ("commonest class", "untrained network", "band statistics", "random kernels")
 _SEED = 17
 
@@ -130,30 +132,85 @@ def measure(
     inputs = [m.id for m in inputs_of(encoder).modalities]
     read = [name for name in dict.fromkeys((*inputs, LAND_COVER)) if name in tiles.modalities]
     train, held = sides(tiles)
-    seen = {MODEL: encoder, **floors(encoder)}
-    learnt = {name: one.features(tiles_of(tiles, train.rows, inputs)) for name, one in seen.items()}
-    asked = {name: one.features(tiles_of(tiles, held.rows, inputs)) for name, one in seen.items()}
     bootstrap = Bootstrap(held.blocks, _SEED, "tiles that were held back")
+    mapped = _share_classes(train, held)
+    seen: dict[str, Encoder] = {MODEL: encoder, **floors(encoder)}
+    if mapped:
+        seen[PIXELS] = Pixels(inputs_of(encoder))
+    learnt, asked, guessed, segmenters = {}, {}, {}, {}
+    for name, one in seen.items():
+        learnt[name], segmenters[name] = learn(one, tiles, train, inputs, mapped=mapped)
+        asked[name], guessed[name] = ask(one, tiles_of(tiles, held.rows, inputs), segmenters[name])
     report: dict = {"protocol": _protocol(encoder, tiles, train, held), "tiles": {}}
+    of_tiles = [name for name in seen if name != PIXELS]
     for target, (labels, truth) in targets(train, held).items():
         report["tiles"][target] = {
-            probe: _probed(fit, train, labels, truth, learnt, asked, bootstrap)
+            probe: _probed(
+                fit,
+                train,
+                labels,
+                truth,
+                {name: (learnt[name], asked[name]) for name in of_tiles},
+                bootstrap,
+            )
             for probe, fit in PROBES.items()
         }
-    if _share_classes(train, held):
-        pixels = Pixels(inputs_of(encoder))
-        learnt["single pixels"] = pixels.features(tiles_of(tiles, train.rows, inputs))
-        asked["single pixels"] = pixels.features(tiles_of(tiles, held.rows, inputs))
-        report["segmentation"] = _segmented(train, held, learnt, asked, bootstrap)
-    report["retrieval"] = _retrieved(encoder, tiles, train, held, learnt, asked, cache)
-    if "segmentation" in report:
+    if mapped:
+        report["segmentation"] = _segmented(train, held, guessed, bootstrap)
+    report["retrieval"] = _retrieved(
+        encoder, tiles, train, held, {name: (learnt[name], asked[name]) for name in of_tiles}, cache
+    )
+    if mapped:
         few = some(np.arange(len(held.rows)), CHANGED_TILES, _SEED)
         there = list(tiles_of(tiles, held.rows[few], read))
         report["sensors"] = changed_sensors(
-            encoder, train, there, held.blocks[few], learnt[MODEL], changed(inputs)
+            encoder,
+            train,
+            there,
+            held.blocks[few],
+            learnt[MODEL],
+            segmenters[MODEL],
+            changed(inputs),
         )
     report["goals"] = _goals(report)
     return report
+
+
+def learn(
+    encoder: Encoder, tiles: TileSet, train: Side, inputs: Sequence[str], *, mapped: bool
+) -> tuple[np.ndarray, probes.Segmenter | None]:
+    """(n, e) features of training tiles, and a linear map from those of positions to land cover.
+
+    Args:
+        encoder: Makes the features.
+        tiles: The set.
+        train: Tiles to learn from.
+        inputs: Modalities that the encoder reads.
+        mapped: Is land cover known, so that there is a map to learn?
+    """
+    whole: list[np.ndarray] = []
+
+    def maps() -> Iterator[np.ndarray]:
+        for positions, of_tiles in encoder.features(tiles_of(tiles, train.rows, inputs)):
+            whole.append(of_tiles)
+            yield positions
+
+    segment = probes.Segmenter(maps(), train.cover, train.blocks) if mapped else None
+    if not mapped:
+        collections.deque(maps(), maxlen=0)
+    return np.concatenate(whole), segment
+
+
+def ask(
+    encoder: Encoder, tiles: Iterable[Tile], segment: probes.Segmenter | None
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """(n, e) features of tiles; and their land cover (n, h, w), if there is a map to find it."""
+    whole, cover = [], []
+    for positions, of_tiles in encoder.features(tiles):
+        whole.append(of_tiles)
+        if segment is not None:
+            cover.append(segment(positions))
+    return np.concatenate(whole), np.concatenate(cover) if cover else None
 
 
 def sides(tiles: TileSet) -> tuple[Side, Side]:
@@ -314,7 +371,7 @@ def _above(values: np.ndarray | None, count: int, median: float) -> np.ndarray:
 # Scores.
 
 Features = dict[str, tuple[np.ndarray, np.ndarray]]
-"""By method, features of patches and of tiles."""
+"""By method, features of training tiles and of those held back."""
 
 
 PROBES: dict[str, Callable[[np.ndarray, np.ndarray, np.ndarray], probes.Guess]] = {
@@ -329,16 +386,15 @@ def _probed(
     train: Side,
     labels: np.ndarray,
     truth: np.ndarray,
-    learnt: Features,
-    asked: Features,
+    features: Features,
     bootstrap: Bootstrap,
 ) -> dict:
     rows, classes = labels != "", np.unique(labels[labels != ""])
     found = {
         name: probes.confusion(
-            truth, fit(pooled[rows], labels[rows], train.blocks[rows])(asked[name][1]), classes
+            truth, fit(learnt[rows], labels[rows], train.blocks[rows])(asked), classes
         )
-        for name, (_, pooled) in learnt.items()
+        for name, (learnt, asked) in features.items()
     }
     names, counts = np.unique(labels[rows], return_counts=True)
     commonest = np.full(len(truth), names[counts.argmax()])
@@ -351,13 +407,10 @@ def _probed(
 
 
 def _segmented(
-    train: Side, held: Side, learnt: Features, asked: Features, bootstrap: Bootstrap
+    train: Side, held: Side, guessed: dict[str, np.ndarray], bootstrap: Bootstrap
 ) -> dict:
-    found = {}
-    for name, (patches, _) in learnt.items():
-        segment = probes.Segmenter(patches, train.cover, train.blocks)
-        classes = segment.classes
-        found[name] = probes.confusion(held.cover, segment(asked[name][0]), classes)
+    classes = np.unique(_known(train.cover))
+    found = {name: probes.confusion(held.cover, g, classes) for name, g in guessed.items()}
     commonest = classes[np.bincount(np.searchsorted(classes, _known(train.cover))).argmax()]
     found["commonest class"] = probes.confusion(
         held.cover, np.full(held.cover.shape, commonest), classes
@@ -399,8 +452,7 @@ def _retrieved(
     tiles: TileSet,
     train: Side,
     held: Side,
-    learnt: Features,
-    asked: Features,
+    features: Features,
     cache: Path,
 ) -> dict | None:
     """Recalls by each encoder's features through a linear map, and by the model's own two sides."""
@@ -415,15 +467,13 @@ def _retrieved(
     known, wanted = vectors[train.rows[of_train]], vectors[held.rows[of_held]]
     bootstrap = Bootstrap(held.blocks[of_held], _SEED, "tiles that were held back")
     similarity = {}
-    for name, (_, pooled) in learnt.items():
-        if name == "single pixels":
-            continue
+    for name, (learnt, asked) in features.items():
         mapped = retrieval.linear_map(
-            pooled[of_train], known, train.blocks[of_train], asked[name][1][of_held]
+            learnt[of_train], known, train.blocks[of_train], asked[of_held]
         )
         similarity[name] = mapped @ wanted.T
     if encoder.model.config.contrast_width:
-        own = encoder.beside_captions(asked[MODEL][1][of_held])
+        own = encoder.beside_captions(features[MODEL][1][of_held])
         with torch.no_grad():
             text = encoder.model.text_vectors(torch.from_numpy(wanted)).numpy()
         similarity["model, its own map"] = own @ text.T
@@ -455,7 +505,8 @@ def changed_sensors(
     train: Side,
     tiles: list[Tile],
     blocks: np.ndarray,
-    learnt: tuple[np.ndarray, np.ndarray],
+    learnt: np.ndarray,
+    segment: probes.Segmenter,
     listed: list[Change],
 ) -> list[dict]:
     """What is left of the accuracy when sensors change.
@@ -465,7 +516,8 @@ def changed_sensors(
         train: Training tiles; probes learn from whole ones alone.
         tiles: Held back.
         blocks: (n,) their blocks.
-        learnt: Features of patches and of tiles of `train`.
+        learnt: Features of the tiles of `train`.
+        segment: The map that was learnt from their positions.
         listed: The changes.
 
     Returns:
@@ -476,15 +528,14 @@ def changed_sensors(
     labels = _dominant(train)
     rows = labels != ""
     few = len(np.unique(labels[rows])) < 2
-    classify = None if few else probes.logistic(learnt[1][rows], labels[rows], train.blocks[rows])
-    segment = probes.Segmenter(learnt[0], train.cover, train.blocks)
+    classify = None if few else probes.logistic(learnt[rows], labels[rows], train.blocks[rows])
 
     def scored(seen: list[Tile]) -> dict[str, tuple[np.ndarray, np.ndarray]]:
         """Right ones and asked ones of each tile."""
-        patches, pooled = encoder.features(seen)
+        pooled, guess = ask(encoder, seen, segment)
         cover = np.stack([codes(tile) for tile in seen])
         known = np.isin(cover, segment.classes)
-        right = (segment(patches) == cover) & known
+        right = (guess == cover) & known
         found = {"pixels": (right.sum((1, 2)), known.sum((1, 2)))}
         if classify is not None:
             truth = np.array([dominant(one) for one in cover])
@@ -557,7 +608,8 @@ def _goals(report: dict) -> list[dict]:
     if "segmentation" in report:
         tables["land cover of pixels: mean IoU"] = report["segmentation"]["mean IoU"]
     goals = []
-    for (score, table), floor in itertools.product(tables.items(), FLOORS):
+    listed = itertools.product(tables.items(), (*FLOORS, PIXELS))
+    for (score, table), floor in ((t, f) for t, f in listed if f in t[1]["model_minus"]):
         difference = table["model_minus"][floor]
         reached = {"the model is better": "reached", "the model is worse": "missed"}
         outcome = reached.get(difference["verdict"] or "", "missed: not distinguishable")

@@ -32,7 +32,7 @@ def readable(report: dict) -> str:
             for score in ("accuracy", "mean recall"):
                 lines += ["", f"### {probe}: {score}", "", *comparison(found[score])]
     if "segmentation" in report:
-        lines += ["", "## Land cover of pixels, by a linear map of patches", ""]
+        lines += ["", "## Land cover of pixels, by a linear map of positions", ""]
         lines.append(f"Classes: {', '.join(report['segmentation']['classes'])}.")
         for score in ("accuracy", "mean IoU"):
             lines += ["", f"### {score}", "", *comparison(report["segmentation"][score])]

@@ -7,7 +7,8 @@ Nothing of a probe is chosen on the rows it is tested on: penalties are chosen b
 over blocks of the training rows. All is deterministic.
 """
 
-from collections.abc import Callable, Sequence
+import functools
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -17,10 +18,11 @@ STRENGTHS = (0.01, 0.1, 1.0)
 """Of the logistic probe: the inverse of its penalty."""
 RIDGES = (100.0, 10.0, 1.0, 0.1, 0.01, 0.001)
 """Penalties of linear maps, beside standardised features' variance of 1."""
+POSITIONS = 2**18
+"""Positions that a map of classes is learnt from: some hundreds for each feature."""
 FOLDS = 3
 _ITERATIONS, _TOLERANCE = 1000, 1e-3
-_PART = 64
-"""Tiles whose patches are multiplied at once."""
+_SEED = 0
 
 Guess = Callable[[np.ndarray], np.ndarray]
 """(n, d) features -> (n,) labels."""
@@ -119,31 +121,43 @@ def folds(blocks: np.ndarray) -> np.ndarray:
 
 
 class Segmenter:
-    """A linear map from a patch's features to the class of each of its pixels.
+    """A linear map from the features of a position to the class of each of its pixels.
 
     Ridge regression on classes as 0 and 1 (a linear probe in closed form); the class of a pixel is
     that of the largest output.
     """
 
-    def __init__(self, tokens: np.ndarray, labels: np.ndarray, blocks: np.ndarray) -> None:
+    def __init__(self, maps: Iterable[np.ndarray], labels: np.ndarray, blocks: np.ndarray) -> None:
         """Fit the map.
 
         Args:
-            tokens: (n, rows, columns, d) features of patches.
-            labels: (n, h, w) numbers of classes from 0; negative where there is none. Only patches
-                that are labelled whole are learnt from.
+            maps: Some rows at a time, in the order of the labels, their (.., rows, columns, d)
+                features of positions.
+            labels: (n, h, w) numbers of classes; negative where there is none. Only positions that
+                are labelled whole are learnt from, `POSITIONS` of them at most.
             blocks: (n,) names; the penalty is chosen by leaving out whole blocks.
 
         Raises:
-            ValueError: No patch is labelled whole.
+            ValueError: No position is labelled whole.
         """
-        self.edge = labels.shape[1] // tokens.shape[1]
         self.classes = np.unique(labels[labels >= 0])
         fold = folds(blocks)
-        parts = [self._sums(tokens[fold == f], labels[fold == f]) for f in range(fold.max() + 1)]
-        everything = _Sums(*(sum(values) for values in zip(*parts, strict=True)))
+        parts: list[_Sums | None] = [None] * (fold.max() + 1)
+        draw, row = np.random.default_rng(_SEED), 0
+        for x in maps:
+            here = slice(row, row + len(x))
+            row += len(x)
+            self.edge = labels.shape[1] // x.shape[1]
+            share = POSITIONS / (labels.size / self.edge**2)
+            taken = draw.random(x.shape[:3]) < share
+            for f in np.unique(fold[here]):
+                its = fold[here] == f
+                more = self._sums(x[its], labels[here][its], taken[its])
+                parts[f] = more if parts[f] is None else parts[f].plus(more)
+        everything = functools.reduce(_Sums.plus, parts)
         if not everything.count:
-            raise ValueError("no patch is labelled whole")
+            raise ValueError("no position is labelled whole")
+        self.learnt_from: int = everything.count
         error = np.zeros(len(RIDGES))
         for held in parts:
             rest = _Sums(*(a - b for a, b in zip(everything, held, strict=True)))
@@ -154,29 +168,21 @@ class Segmenter:
         self._weights = (fitted.weights(ridge)).astype(np.float32)
         self._offset = (fitted.y - fitted.x @ self._weights).astype(np.float32)
 
-    def __call__(self, tokens: np.ndarray) -> np.ndarray:
+    def __call__(self, maps: np.ndarray) -> np.ndarray:
         """(n, rows, columns, d) -> (n, h, w) numbers of classes."""
-        n, rows, columns, _ = tokens.shape
-        found = np.empty((n, rows * self.edge, columns * self.edge), self.classes.dtype)
-        for start in range(0, n, _PART):
-            out = tokens[start : start + _PART] @ self._weights + self._offset
-            best = out.reshape(*out.shape[:3], self.edge, self.edge, -1).argmax(-1)
-            whole = best.transpose(0, 1, 3, 2, 4).reshape(len(out), *found.shape[1:])
-            found[start : start + _PART] = self.classes[whole]
-        return found
+        n, rows, columns, _ = maps.shape
+        out = maps @ self._weights + self._offset
+        best = out.reshape(n, rows, columns, self.edge, self.edge, -1).argmax(-1)
+        whole = best.transpose(0, 1, 3, 2, 4).reshape(n, rows * self.edge, columns * self.edge)
+        return self.classes[whole]
 
-    def _sums(self, tokens: np.ndarray, labels: np.ndarray) -> "_Sums":
-        d, outputs = tokens.shape[-1], self.edge**2 * len(self.classes)
-        found = _Sums(0, np.zeros(d), np.zeros((d, d)), np.zeros(outputs), np.zeros((d, outputs)))
-        for start in range(0, len(tokens), _PART):
-            x = tokens[start : start + _PART].reshape(-1, d)
-            cut = cut_patches(labels[start : start + _PART], self.edge)
-            whole = (cut >= 0).all(1)
-            x, cut = x[whole].astype(np.float64), cut[whole]
-            y = (cut[:, :, None] == self.classes).reshape(len(cut), outputs).astype(np.float64)
-            more = _Sums(len(x), x.sum(0), x.T @ x, y.sum(0), x.T @ y)
-            found = _Sums(*(a + b for a, b in zip(found, more, strict=True)))
-        return found
+    def _sums(self, maps: np.ndarray, labels: np.ndarray, taken: np.ndarray) -> "_Sums":
+        cut = cut_patches(labels, self.edge)
+        learnt = (cut >= 0).all(1) & taken.reshape(-1)
+        x = maps.reshape(-1, maps.shape[-1])[learnt].astype(np.float64)
+        y = (cut[learnt][:, :, None] == self.classes).astype(np.float64)
+        y = y.reshape(len(x), self.edge**2 * len(self.classes))
+        return _Sums(len(x), x.sum(0), x.T @ x, y.sum(0), x.T @ y)
 
 
 class _Sums(NamedTuple):
@@ -187,6 +193,10 @@ class _Sums(NamedTuple):
     xx: np.ndarray
     y: np.ndarray
     xy: np.ndarray
+
+    def plus(self, more: "_Sums") -> "_Sums":
+        """Of the rows of both."""
+        return _Sums(*(a + b for a, b in zip(self, more, strict=True)))
 
     def around(self, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Sums of x x' and x y' as if these points were the origins."""

@@ -26,7 +26,7 @@ from adapters.modalities import modality
 from fusion.tiles.splits import tile_splits
 from training import probes
 from training.bootstrap import Bootstrap, some
-from training.geomeld_evaluate import MODEL, PROBES, compared, floors
+from training.geomeld_evaluate import MODEL, PROBES, ask, compared, floors
 from training.tile_features import TileEncoder
 
 SENTINEL2 = "sentinel2"
@@ -406,7 +406,9 @@ def probe(
     bootstrap = Bootstrap(benchmark.block[asked], _SEED, "test chips")
     found: dict[str, dict[str, np.ndarray]] = {name: {} for name in PROBES}
     for method, one in {MODEL: encoder, **floors(encoder)}.items():
-        features = [one.features(map(benchmark.chip, rows.tolist()))[1] for rows in (train, asked)]
+        features = [
+            ask(one, map(benchmark.chip, rows.tolist()), None)[0] for rows in (train, asked)
+        ]
         for name, fit in PROBES.items():
             found[name][method] = _confusion(fit, benchmark, train, asked, features)
     several = benchmark.labels.ndim == 2

@@ -5,7 +5,7 @@ are.
 """
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from training.recipe import GeoMeldModel
 from training.text import caption_embeddings
 from training.tile_schema import TileSchema
 
-_TILES = 32
+_TILES = 16
 """Tiles computed at once."""
 
 
@@ -65,29 +65,21 @@ class TileEncoder:
         self._read = self.schema.model_copy(update={"modalities": inputs})
 
     @torch.no_grad()
-    def features(self, tiles: Iterable[Tile]) -> tuple[np.ndarray, np.ndarray]:
-        """Features of patches and of tiles.
+    def features(self, tiles: Iterable[Tile]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Features of positions and of tiles, some tiles at a time.
 
         Args:
             tiles: Any number; only the modalities that the encoder reads are looked at.
 
-        Returns:
-            (n, rows, columns, width) float32 of the patches, the northern row first, and
-            (n, width) of the tiles: the mean over patches with any value.
+        Yields:
+            For the next n tiles (n, rows, columns, d) float32 of positions of patch / 8 pixels,
+            the northern row first, and (n, width) of the tiles; see `GeoMeldFM.features`.
         """
         from training.tiles import encode
 
-        rest, patches, pooled = iter(tiles), [], []
-        columns, width = self.model.columns, self.model.encoder.width
-        while part := list(islice(rest, _TILES)):
-            tokens, whole = self.model.features(encode(self._read, part))
-            patches.append(tokens.numpy().reshape(len(part), -1, columns, width))
-            pooled.append(whole.numpy())
-        if not patches:
-            return np.zeros((0, columns, columns, width), np.float32), np.zeros(
-                (0, width), np.float32
-            )
-        return np.concatenate(patches), np.concatenate(pooled)
+        for part in in_parts(tiles):
+            maps, whole = self.model.features(encode(self._read, part))
+            yield maps.permute(0, 2, 3, 1).numpy(), whole.numpy()
 
     @torch.no_grad()
     def beside_captions(self, pooled: np.ndarray) -> np.ndarray:
@@ -144,4 +136,13 @@ def embed(run: Path, tiles: Iterable[Tile]) -> np.ndarray:
     Raises:
         TrainingError: The run has no exported model, or one that is not of tiles.
     """
-    return TileEncoder(run).features(tiles)[1]
+    encoder = TileEncoder(run)
+    found = [whole for _, whole in encoder.features(tiles)]
+    return np.concatenate([np.zeros((0, encoder.model.encoder.width), np.float32), *found])
+
+
+def in_parts(tiles: Iterable[Tile]) -> Iterator[list[Tile]]:
+    """As many tiles as are computed at once."""
+    rest = iter(tiles)
+    while part := list(islice(rest, _TILES)):
+        yield part

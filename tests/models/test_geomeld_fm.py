@@ -13,8 +13,8 @@ from models.geomeld_fm import GeoMeldConfig, GeoMeldFM, Modality, TileBatch, poo
 from models.geomeld_losses import (
     contrast,
     geomeld,
-    hidden_pixels,
     jepa,
+    pixels_of,
     reconstruction,
     within_patch,
 )
@@ -31,17 +31,30 @@ def loss(made: GeoMeldFM, given: TileBatch) -> Tensor:
 def test_shapes() -> None:
     out = model()(batch(rows=3, visible=7))
     hidden = PATCHES - 7
-    assert out["hidden"].shape == (3, hidden)
     assert out["maps"]["sentinel2"].shape == (3, hidden, 16 * 16, 4)
-    assert out["maps"]["relief"].shape == (3, hidden, 8 * 8, 1)
-    assert out["classes"]["worldcover"].shape == (3, hidden, 16 * 16, 3)
+    assert out["maps"]["relief"].shape == (3, PATCHES, 8 * 8, 1)
+    assert out["classes"]["worldcover"].shape == (3, PATCHES, 16 * 16, 3)
     assert out["vectors"]["soil"].shape == (3, 5)
     assert out["forecast"].shape == out["teacher"].shape == (3, hidden, 320)
     assert out["image"].shape == out["text"].shape == (3, 8)
     assert out["temperature"].item() == pytest.approx(0.07, rel=1e-5)
-    tokens, pooled = model().features(batch(rows=3))
-    assert tokens.shape == (3, PATCHES, 320)
+    maps, pooled = model().features(batch(rows=3))
+    edge = 8 * round(PATCHES**0.5)
+    assert maps.shape == (3, 40 + 80 + 160 + 320, edge, edge)
     assert pooled.shape == (3, 320)
+
+
+def test_each_position_has_the_features_of_what_it_lies_in() -> None:
+    made, given = model(), batch(rows=2)
+    maps, pooled = made.features(given)
+    tokens = made.encoder(made.pixels(given), torch.ones_like(given["visible"]))
+    last = maps[:, 280:].unflatten(2, (-1, 8)).unflatten(4, (-1, 8))
+    assert torch.equal(last, last[:, :, :, :1, :, :1].expand_as(last))
+    assert torch.equal(last[:, :, :, 0, :, 0].flatten(2).transpose(1, 2), tokens)
+    assert torch.allclose(pooled, tokens.mean(1), atol=1e-5)
+    first = maps[:, :40]
+    assert first.mean(1).abs().max() < 1e-5
+    assert not torch.allclose(first[..., 0], first[..., 1], atol=1e-3)
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -235,10 +248,10 @@ def test_only_hidden_and_present_pixels_count() -> None:
     given = batch()
     out = model()(given)
     for m in (SENTINEL2, RELIEF):
-        target = hidden_pixels(given["values"][m.id], 4, out["hidden"])
+        target = pixels_of(given["values"][m.id], 4, out["restored"][m.id])
         out["maps"][m.id] = target.nan_to_num(1e3) + 2
         total, count = reconstruction(out, given, ())[m.id]
-        present = hidden_pixels(given["present"][m.id], 4, out["hidden"])
+        present = pixels_of(given["present"][m.id], 4, out["restored"][m.id])
         assert count == present.sum()
         assert (total / count).item() == pytest.approx(4.0, rel=1e-5)
     out["vectors"]["soil"] = given["values"]["soil"].nan_to_num(-5) - 3
@@ -250,9 +263,30 @@ def test_only_hidden_and_present_pixels_count() -> None:
     assert (total / count).item() == pytest.approx(math.log(3), rel=1e-5)
 
 
-def test_hidden_pixels_are_those_of_the_hidden_patches() -> None:
+def test_of_an_input_the_hidden_patches_count_and_all_of_what_is_never_read() -> None:
+    made, given = model(inputs=(SENTINEL2, SENTINEL1)), batch()
+    restored = made(given)["restored"]
+    for place, visible in enumerate(given["visible"]):
+        hidden = (~visible).nonzero().flatten().tolist()
+        assert restored["sentinel2"][place].tolist() == hidden
+        assert restored["sentinel1"][place].tolist() == hidden
+        assert restored["relief"][place].tolist() == list(range(PATCHES))
+    # What is seen of an input is no target; what is seen beside it of another modality is one.
+    shown = given["visible"].view(-1, 1, 4, 4)
+    seen = shown.repeat_interleave(PATCH, 2).repeat_interleave(PATCH, 3)
+    before = reconstruction(made(given), given, ())
+    given["values"]["sentinel1"] = torch.where(seen, 7.0, given["values"]["sentinel1"])
+    given["values"]["worldcover"] = torch.where(seen[:, 0], 0, given["values"]["worldcover"])
+    changed = {**given, "present": dict(given["present"])}
+    changed["present"]["sentinel1"] = given["present"]["sentinel1"] & ~seen
+    after = reconstruction(made(changed), changed, ())
+    assert after["sentinel1"][1] == before["sentinel1"][1]
+    assert after["worldcover"][0] != before["worldcover"][0]
+
+
+def test_pixels_are_those_of_the_patches() -> None:
     x = torch.arange(16.0).view(1, 1, 4, 4)
-    found = hidden_pixels(x, 2, torch.tensor([[1, 2]]))
+    found = pixels_of(x, 2, torch.tensor([[1, 2]]))
     assert found[0, :, :, 0].tolist() == [[2, 3, 6, 7], [8, 9, 12, 13]]
 
 

@@ -156,7 +156,7 @@ def test_what_is_said_of_a_row_does_not_depend_on_who_else_is_asked() -> None:
     asked = np.concatenate([x[:9], 2 + 3 * draw.normal(size=(40, 12))])
     tokens = x.reshape(-1, 2, 2, 12)[:40]
     cover = draw.integers(0, 2, (40, 8, 8))
-    segment = probes.Segmenter(tokens, cover, np.arange(40))
+    segment = probes.Segmenter([tokens], cover, np.arange(40))
     among = asked[:48].reshape(-1, 2, 2, 12)
     answers = [
         (probes.neighbours(x, labels), asked),
@@ -191,9 +191,11 @@ def test_a_single_class_is_guessed_and_equal_votes_go_to_the_nearer() -> None:
     assert guess(near[2:3]).tolist() == ["a"]
 
 
-def test_segmentation_finds_classes_within_patches_and_nothing_in_noise() -> None:
+def test_segmentation_finds_classes_within_positions_and_nothing_in_noise(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     draw = np.random.default_rng(0)
-    side = draw.integers(0, 2, (24, 4, 4))  # which half of each patch is water
+    side = draw.integers(0, 2, (24, 4, 4))  # which half of each position is water
     labels = np.zeros((24, 16, 16), int)
     cut = labels.reshape(24, 4, 4, 4, 4)
     cut[:, :, :2] = side[:, :, None, :, None]
@@ -203,14 +205,19 @@ def test_segmentation_finds_classes_within_patches_and_nothing_in_noise() -> Non
     tokens[..., 2] += 6.0 * side
     blocks = np.arange(24)
     train = blocks < 16
-    labels[0, 0, 0] = -1  # one patch that is not labelled whole
-    segment = probes.Segmenter(tokens[train], labels[train], blocks[train])
+    labels[0, 0, 0] = -1  # one position that is not labelled whole
+    parts = [tokens[train][:7], tokens[train][7:]]
+    segment = probes.Segmenter(parts, labels[train], blocks[train])
     assert (segment(tokens[~train]) == labels[~train]).mean() > 0.97
-    blind = probes.Segmenter(draw.normal(size=tokens.shape)[train], labels[train], blocks[train])
+    monkeypatch.setattr(probes, "POSITIONS", 100)
+    few = probes.Segmenter(parts, labels[train], blocks[train])
+    assert (few(tokens[~train]) == labels[~train]).mean() > 0.9
+    assert 0 < few.learnt_from < 150 < segment.learnt_from == 255
+    blind = probes.Segmenter([draw.normal(size=tokens[train].shape)], labels[train], blocks[train])
     assert (blind(draw.normal(size=tokens.shape)[~train]) == labels[~train]).mean() < 0.6
     labels[:, ::4, ::4] = -1
     with pytest.raises(ValueError, match="labelled whole"):
-        probes.Segmenter(tokens, labels, blocks)
+        probes.Segmenter([tokens], labels, blocks)
 
 
 def test_a_linear_map_finds_captions_that_features_tell_and_chance_in_noise() -> None:
@@ -242,15 +249,21 @@ def test_band_statistics_by_hand_and_absence_is_not_zero() -> None:
         arrays=tile.arrays | {"sentinel2": bands},
         present=tile.present | {"sentinel2": mask},
     )
-    patches, whole = BandStatistics(SCHEMA).features([holed])
-    assert patches.shape == (1, 8, 8, 36)
+    [(maps, whole)] = BandStatistics(SCHEMA).features([holed])
+    # Of positions of two pixels, then of patches of 16.
+    assert maps.shape == (1, 64, 64, 72)
     z = (bands[3, :16, 8:16].astype(float) - 0.1) / 0.2
-    first = patches[0, 0, 0]
-    assert first[[3, 15, 27]] == pytest.approx([z.mean(), z.std(), 0.5], rel=1e-4)
-    assert first[[5, 17, 29]].tolist() == [0, 0, 0]
+    first = maps[0, 0, 0]
+    assert first[[39, 51, 63]] == pytest.approx([z.mean(), z.std(), 0.5], rel=1e-4)
+    assert first[[3, 15, 27]].tolist() == [0, 0, 0]
+    assert first[[5, 17, 29, 41, 53, 65]].tolist() == [0] * 6
+    four = (bands[3, 2:4, 12:14].astype(float) - 0.1) / 0.2
+    near = maps[0, 1, 6]
+    assert near[[3, 15, 27]] == pytest.approx([four.mean(), four.std(), 1], rel=1e-3)
+    assert near[36:].tolist() == first[36:].tolist()
     there = (bands[3][mask[3]].astype(float) - 0.1) / 0.2
     assert whole[0, [3, 15]] == pytest.approx([there.mean(), there.std()], rel=1e-3)
-    assert patches[0, 7, 7, 0] == pytest.approx((bands[0, 112:, 112:].mean() - 0.1) / 0.2, rel=1e-3)
+    assert maps[0, 63, 63, 36] == pytest.approx((bands[0, 112:, 112:].mean() - 0.1) / 0.2, rel=1e-3)
 
 
 @pytest.mark.parametrize(
@@ -261,14 +274,15 @@ def test_floors_do_not_read_what_is_absent(floor) -> None:  # noqa: ANN001
     other = tile.arrays["sentinel2"].copy()
     other[~tile.present["sentinel2"]] = 1e9
     changed = dataclasses.replace(tile, arrays=tile.arrays | {"sentinel2": other})
-    for one, two in zip(floor.features([tile]), floor.features([changed]), strict=True):
+    [found], [same] = floor.features([tile]), floor.features([changed])
+    for one, two in zip(found, same, strict=True):
         assert np.isfinite(one).all()
         assert np.array_equal(one, two)
 
 
 def test_random_kernels_are_those_of_their_seed() -> None:
     tile = [planted_tile(1, 10.0, 50.0)]
-    one, same, other = (RandomKernels(SCHEMA, seed).features(tile)[1] for seed in (1, 1, 2))
+    one, same, other = (next(RandomKernels(SCHEMA, n).features(tile))[1] for n in (1, 1, 2))
     assert np.array_equal(one, same)
     assert not np.allclose(one, other)
 
@@ -380,6 +394,9 @@ def test_a_run_is_measured_beside_floors(
     assert set(methods) == {"model", *geomeld_evaluate.FLOORS}
     assert methods["band statistics"]["value"] == 1.0
     pixels = report["segmentation"]["mean IoU"]["methods"]
+    assert set(pixels) == {"model", *geomeld_evaluate.FLOORS, "single pixels"}
+    asked = {goal["above"] for goal in report["goals"] if goal["score"].endswith("mean IoU")}
+    assert asked == set(pixels) - {"model"}
     assert pixels["single pixels"]["value"] > pixels["commonest class"]["value"]
     # Two captions for all tiles: chance shares what equals are found by.
     held = report["retrieval"]["candidates"]

@@ -75,7 +75,7 @@ def test_eurosat_is_read_by_band_names_into_the_middle_of_a_tile(tmp_path: Path)
         patch=16,
         caption_width=0,
     )
-    whole = BandStatistics(schema).features([chip])[1]
+    [(_, whole)] = BandStatistics(schema).features([chip])
     assert whole[0].tolist() == pytest.approx([0.3, 0.0, 0.25], abs=1e-6)
 
 

@@ -67,16 +67,19 @@ def test_features_are_those_of_the_model_in_the_order_of_the_tiles(
     encoder = TileEncoder(run)
     assert encoder.origin == "synthetic"
     with torch.no_grad():
-        tokens, pooled = encoder.model.features(encode(SCHEMA, tiles))
+        found, pooled = encoder.model.features(encode(SCHEMA, tiles))
     monkeypatch.setattr(tile_features, "_TILES", 2)
-    patches, whole = encoder.features(iter(tiles))
-    assert patches.shape == (3, 4, 4, 320)
-    assert patches.dtype == whole.dtype == np.float32
-    assert np.allclose(patches.reshape(3, 16, 320), tokens.numpy(), atol=1e-4)
+    parts = list(encoder.features(iter(tiles)))
+    assert [len(maps) for maps, _ in parts] == [2, 1]
+    maps, whole = (np.concatenate(part) for part in zip(*parts, strict=True))
+    assert maps.shape == (3, 32, 32, 40 + 80 + 160 + 320)
+    assert maps.dtype == whole.dtype == np.float32
+    assert np.allclose(maps, found.permute(0, 2, 3, 1).numpy(), atol=1e-4)
     assert np.allclose(whole, pooled.numpy(), atol=1e-4)
     assert np.allclose(embed(run, tiles), whole, atol=1e-6)
     assert np.abs(whole[0] - whole[1]).max() > 1e-3
-    assert [part.shape for part in encoder.features([])] == [(0, 4, 4, 320), (0, 320)]
+    assert list(encoder.features([])) == []
+    assert embed(run, []).shape == (0, 320)
 
 
 def test_only_what_the_encoder_reads_and_what_is_present_counts(
@@ -104,7 +107,7 @@ def test_tiles_and_captions_meet_as_unit_vectors(
 
     monkeypatch.setattr(tile_features, "caption_embeddings", embedded)
     encoder = TileEncoder(run)
-    images = encoder.beside_captions(encoder.features(tiles)[1])
+    images = encoder.beside_captions(embed(run, tiles))
     texts = encoder.captions(["a lake", "a wood"], tmp_path)
     assert asked == [(["a lake", "a wood"], tmp_path)]
     assert (images.shape, texts.shape) == ((3, 8), (2, 8))
