@@ -56,8 +56,10 @@ TARGETS = ("sentinel2", "sentinel1", "relief", "canopy_height", "worldcover")
 SENSORS = ("sentinel2", "sentinel1", "relief")
 ASKED = ("dominant land cover", "texture class")
 """Targets of tiles."""
-PATCH, BATCH = 32, 8
-"""Patches of 320 m: a quarter of the work of the recipe's 160 m."""
+BATCH = 4
+"""Of some thousand tiles, more steps are worth more than larger ones."""
+MOMENTUM = 0.99
+"""Of the teacher, for some hundreds to thousands of steps."""
 VARIANTS: dict[str, dict[str, dict[str, object]]] = {
     "S2 alone": {"model": {"targets": ["sentinel2"], "predictor_width": 0, "contrast_width": 0}},
     "+MP": {"model": {"predictor_width": 0, "contrast_width": 0}},
@@ -157,7 +159,7 @@ def tile_sets(out: Path, count: int) -> tuple[Path, Path]:
 
 def twin_tiles(world: World, count: int) -> Iterator[Tile]:
     """Tiles of the twin's first places, as many of each land cover as there are."""
-    for place in places(world)[:count]:
+    for place in places(world, count):
         yield twin_tile(landscape(world.europe, place.id, place.longitude, place.latitude), place)
 
 
@@ -206,8 +208,7 @@ def twin_tile(here: Landscape, place: Place) -> Tile:
 def recipes(out: Path, epochs: float, seeds: int, true: Path, factless: Path) -> list[dict]:
     """Write a recipe for each variant and seed; what is trained on what."""
     base = yaml.safe_load((RECIPES / f"{BASE}.yaml").read_text(encoding="utf-8"))
-    base["dataset"] |= {"patch": PATCH}
-    base["model"] |= {"targets": list(TARGETS)}
+    base["model"] |= {"targets": list(TARGETS), "teacher_momentum": MOMENTUM}
     base |= {"epochs": epochs, "checkpoint_epochs": epochs, "keep": 1, "batch": BATCH}
     base["limits"] = None
     folder = out / "recipes"
@@ -291,7 +292,8 @@ def measured(jobs: list[dict], data: Path) -> dict:
                 found[probe]["commonest class"] = parts
                 by_seed[probe]["commonest class"] = []
     report = {
-        "training_tiles": len(train.rows),
+        "training_tiles": int((tiles.index["split"] == "train").sum()),
+        "probed_tiles": len(train.rows),
         "held_tiles": len(held.rows),
         "held_blocks": bootstrap.clusters,
         "scores": {
@@ -411,8 +413,9 @@ def readable(report: dict, arguments: argparse.Namespace) -> str:
     """The report as Markdown."""
     minutes = ", ".join(f"{name} {m:.1f}" for name, m in report["minutes"].items())
     lines = [
-        f"{arguments.tiles} tiles, {report['training_tiles']} to train and {report['held_tiles']} "
-        f"held back in {report['held_blocks']} blocks; atto, patches of {PATCH} pixels, "
+        f"{arguments.tiles} tiles, {report['training_tiles']} to train, {report['probed_tiles']} of "
+        f"which probes learn from, and {report['held_tiles']} "
+        f"held back in {report['held_blocks']} blocks; atto, "
         f"{arguments.epochs:g} passes, batches of {BATCH}, {arguments.seeds} seeds. Minutes: "
         f"{minutes}. Brackets: 95 % by resampling blocks, seeds together; in parentheses the least "
         "and the largest of the seeds.",

@@ -252,7 +252,7 @@ class ConvNeXtV2(nn.Module):
         if patch % STEPS:
             raise ValueError(f"patch must be a multiple of {STEPS}, got {patch}")
         blocks, widths = SIZES[size]
-        self.patch, self.width = patch, widths[-1]
+        self.patch, self.width, self.widths = patch, widths[-1], sum(widths)
         self.stem = Stem(channels, widths[0], patch // STEPS)
         self.down = nn.ModuleList(
             Down(width, out) for width, out in zip(widths[:-1], widths[1:], strict=True)
@@ -277,32 +277,38 @@ class ConvNeXtV2(nn.Module):
         Raises:
             ValueError: The tile is not made of whole patches, or counts differ.
         """
+        *_, last = self._stages(pixels, self._patches(pixels, visible))
+        return self.norm(last[:, :, 0, 0])
+
+    def pyramid(self, pixels: Tensor, visible: Tensor) -> Tensor:
+        """The channels of all stages at each position of the first one.
+
+        Args:
+            pixels: As for `forward`.
+            visible: As for `forward`.
+
+        Returns:
+            (B, V, 8, 8, sum of widths): positions of patch / 8 pixels. Each stage's channels are
+            standardised by themselves; the last ones, alike in a whole patch, are its token.
+        """
+        *stages, last = self._stages(pixels, self._patches(pixels, visible))
+        normed = [F.layer_norm(x, x.shape[-1:], eps=EPSILON) for x in stages]
+        parts = []
+        for x in (*normed, self.norm(last)):
+            b, v, p, _, c = x.shape
+            times = STEPS // p
+            wide = x[:, :, :, None, :, None].expand(b, v, p, times, p, times, c)
+            parts.append(wide.reshape(b, v, STEPS, STEPS, c))
+        return torch.cat(parts, -1)
+
+    def _patches(self, pixels: Tensor, visible: Tensor) -> Patches:
         height, width = pixels.shape[2:]
         columns = width // self.patch
         if height % self.patch or width % self.patch:
             raise ValueError(f"{height} x {width} pixels are not whole patches of {self.patch}")
         if visible.shape[1] != height // self.patch * columns:
             raise ValueError(f"{visible.shape[1]} patches do not fit {height} x {width} pixels")
-        *_, last = self._stages(pixels, Patches.visible(visible, columns))
-        return self.norm(last[:, :, 0, 0])
-
-    def maps(self, pixels: Tensor) -> list[Tensor]:
-        """What each stage makes of whole tiles, each position's channels standardised.
-
-        Args:
-            pixels: (B, channels, height, width).
-
-        Returns:
-            Four times (B, C, height / q, width / q): q is patch / 8 in the first stage, and twice
-            as large from stage to stage.
-        """
-        columns = pixels.shape[3] // self.patch
-        there = pixels.new_ones(len(pixels), pixels.shape[2] // self.patch * columns).bool()
-        patches = Patches.visible(there, columns)
-        *stages, last = self._stages(pixels, patches)
-        normed = [F.layer_norm(x, x.shape[-1:], eps=EPSILON) for x in stages]
-        normed.append(self.norm(last))
-        return [patches.spread(x, patches.positions(x.shape[2])) for x in normed]
+        return Patches.visible(visible, columns)
 
     def _stages(self, pixels: Tensor, patches: Patches) -> Iterator[Tensor]:
         """Output of each stage, (B, V, p, p, C)."""

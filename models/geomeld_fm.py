@@ -12,6 +12,9 @@ the tile's pooled features are set beside a sentence about it (CLIP, arXiv 2103.
   that band in its place, by a channel of absence beside each band.
 * A modality that the encoder does not read is hidden from it everywhere, and restored in all
   patches; one that it reads, in the hidden patches alone. Heads are computed for nothing else.
+* In visible patches a linear map of all stages' channels is added to what such a modality's decoder
+  restores, so that the early stages learn what tells it pixel by pixel: one token a patch is too
+  little for that (supervision of early layers: Lee et al. 2015, arXiv 1409.5185).
 """
 
 import math
@@ -24,7 +27,16 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 (torch's own convention)
 
-from models.convnext_v2 import EPSILON, INITIAL_STD, Block, ConvNeXtV2, Patches, Size, initialise
+from models.convnext_v2 import (
+    EPSILON,
+    INITIAL_STD,
+    STEPS,
+    Block,
+    ConvNeXtV2,
+    Patches,
+    Size,
+    initialise,
+)
 
 FIRST_TEMPERATURE, LEAST_TEMPERATURE = 0.07, 0.01
 """Temperature of the caption contrast: at the start, and its bound (arXiv 2103.00020, 2.5)."""
@@ -216,7 +228,8 @@ class GeoMeldFM(nn.Module):
         bands = sum(modality.channels for modality in config.inputs)
         self.encoder = ConvNeXtV2(config.size, 2 * bands, config.patch)
         width = self.encoder.width
-        decoders, heads = {}, {}
+        decoders, fine, heads = {}, {}, {}
+        read = {modality.id for modality in config.inputs}
         for target in config.targets:
             if target.kind == "vector":
                 heads[target.id] = nn.Sequential(
@@ -227,10 +240,15 @@ class GeoMeldFM(nn.Module):
                 raise ValueError(
                     f"{target.id}: {target.size} pixels cannot be cut into {self.columns} patches"
                 )
-            out = (target.size // self.columns) ** 2 * target.channels
+            edge = target.size // self.columns
+            out = edge**2 * target.channels
             decoders[target.id] = Decoder(width, config.decoder_width, config.decoder_blocks, out)
+            if target.id not in read and edge % STEPS == 0:
+                fine[target.id] = nn.Linear(self.encoder.widths, out // STEPS**2)
         self.decoders, self.heads = nn.ModuleDict(decoders), nn.ModuleDict(heads)
+        self.fine = nn.ModuleDict(fine)
         self.heads.apply(initialise)
+        self.fine.apply(initialise)
         self.log_variance = nn.Parameter(torch.zeros(len(config.targets)))
         if config.predictor_width:
             self.predictor = Decoder(width, config.predictor_width, config.predictor_blocks, width)
@@ -252,7 +270,12 @@ class GeoMeldFM(nn.Module):
         config, visible = self.config, batch["visible"]
         hidden = (~visible).nonzero()[:, 1].view(len(visible), -1)
         seen = visible.nonzero()[:, 1].view(len(visible), -1)
-        tokens, measured = self.encoder(self.pixels(batch), visible), self.measured(batch)
+        measured = self.measured(batch)
+        if self.fine:
+            fine = self.encoder.pyramid(self.pixels(batch), visible)
+            tokens = fine[:, :, 0, 0, -self.encoder.width :]
+        else:
+            tokens = self.encoder(self.pixels(batch), visible)
         pooled = pool(tokens, measured.gather(1, seen))
         whole = Patches.visible(torch.ones_like(visible), self.columns)
         read, everywhere = {m.id for m in config.inputs}, whole.index
@@ -261,6 +284,9 @@ class GeoMeldFM(nn.Module):
             if target.kind != "vector":
                 wanted = restored[target.id] = hidden if target.id in read else everywhere
                 pixels = self.decoders[target.id](tokens, seen, wanted, whole)
+                if target.id in self.fine:
+                    more = rows_of_pixels(self.fine[target.id](fine), target.channels)
+                    pixels = pixels.scatter_add(1, seen[:, :, None].expand_as(more), more)
                 found = maps if target.kind == "map" else classes
                 found[target.id] = pixels.float().unflatten(-1, (-1, target.channels))
         # A new tensor: ZeRO-3 takes a parameter itself back as soon as forward ends.
@@ -319,18 +345,18 @@ class GeoMeldFM(nn.Module):
             batch: See `TileBatch`; its `visible` is not looked at.
 
         Returns:
-            (B, C, h, w) of positions of patch / 8 pixels: the channels of all stages, each spread
-            over the positions that it is of; and (B, width), the mean of the last stage's over
-            patches with any value.
+            (B, d, h, w) of positions of patch / 8 pixels, the channels of all stages; and (B, d),
+            their mean over patches with any value, of which the last are what stands beside
+            captions.
         """
-        stages = self.encoder.maps(self.pixels(batch))
-        fine = [F.interpolate(x.float(), size=stages[0].shape[2:]) for x in stages]
-        tokens = stages[-1].flatten(2).transpose(1, 2)
-        return torch.cat(fine, 1), pool(tokens, self.measured(batch)).float()
+        fine = self.encoder.pyramid(self.pixels(batch), torch.ones_like(batch["visible"])).float()
+        rows = fine.unflatten(1, (-1, self.columns)).transpose(2, 3).flatten(3, 4).flatten(1, 2)
+        return rows.permute(0, 3, 1, 2), pool(fine.mean((2, 3)), self.measured(batch))
 
     def image_vectors(self, pooled: Tensor) -> Tensor:
-        """(B, width) features of tiles -> (B, contrast width) unit vectors beside captions."""
-        return F.normalize(self.image(pooled.to(self.log_variance.dtype)).float(), dim=-1)
+        """(B, width) or (B, d) features of tiles -> (B, contrast width) unit vectors."""
+        tokens = pooled[:, -self.encoder.width :].to(self.log_variance.dtype)
+        return F.normalize(self.image(tokens).float(), dim=-1)
 
     def text_vectors(self, caption: Tensor) -> Tensor:
         """(B, caption width) embeddings -> (B, contrast width) unit vectors beside tiles."""
@@ -341,6 +367,13 @@ class GeoMeldFM(nn.Module):
         """Let the teacher follow the encoder; see `Teacher.follow`."""
         if self.config.predictor_width:
             self.teacher.follow(self.encoder, momentum)
+
+
+def rows_of_pixels(x: Tensor, channels: int) -> Tensor:
+    """(B, V, p, p, r * r * channels) of positions of r * r pixels -> (B, V, pixels * channels)."""
+    b, v, p, _, out = x.shape
+    r = math.isqrt(out // channels)
+    return x.view(b, v, p, p, r, r, channels).transpose(3, 4).reshape(b, v, -1)
 
 
 def pool(tokens: Tensor, counts: Tensor) -> Tensor:

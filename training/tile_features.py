@@ -41,7 +41,8 @@ class TileEncoder:
             run: Folder of a finished run.
 
         Raises:
-            TrainingError: The run has no exported model, or one that is not of tiles.
+            TrainingError: The run has no exported model, or one that is not of tiles or of an older
+                architecture.
         """
         if not (run / "meta.json").is_file():
             raise TrainingError(
@@ -59,7 +60,14 @@ class TileEncoder:
         self.schema = TileSchema.model_validate(described["schema"])
         part = GeoMeldModel.model_validate(described["model"])
         self.model: GeoMeldFM = geomeld_fm(part, self.schema)
-        self.model.load_state_dict(load_file(run / "model.safetensors"))
+        try:
+            self.model.load_state_dict(load_file(run / "model.safetensors"))
+        except RuntimeError as error:
+            raise TrainingError(
+                "the weights are of another architecture than this code has",
+                file=str(run / "model.safetensors"),
+                remedy="train again: `soilmeld run`",
+            ) from error
         self.model.eval()
         inputs = tuple(self.schema.modality(name) for name in part.inputs)
         self._read = self.schema.model_copy(update={"modalities": inputs})
@@ -73,7 +81,7 @@ class TileEncoder:
 
         Yields:
             For the next n tiles (n, rows, columns, d) float32 of positions of patch / 8 pixels,
-            the northern row first, and (n, width) of the tiles; see `GeoMeldFM.features`.
+            the northern row first, and (n, d) of the tiles; see `GeoMeldFM.features`.
         """
         from training.tiles import encode
 
@@ -86,7 +94,7 @@ class TileEncoder:
         """Unit vectors of tiles, to compare with those of captions.
 
         Args:
-            pooled: (n, width) as `features` returns.
+            pooled: (n, d) as `features` returns.
 
         Returns:
             (n, contrast width) float32.
@@ -131,14 +139,14 @@ def embed(run: Path, tiles: Iterable[Tile]) -> np.ndarray:
         tiles: Any number.
 
     Returns:
-        (n, width) float32, in the order of the tiles.
+        (n, d) float32, in the order of the tiles: the channels of all stages.
 
     Raises:
         TrainingError: The run has no exported model, or one that is not of tiles.
     """
     encoder = TileEncoder(run)
     found = [whole for _, whole in encoder.features(tiles)]
-    return np.concatenate([np.zeros((0, encoder.model.encoder.width), np.float32), *found])
+    return np.concatenate([np.zeros((0, encoder.model.encoder.widths), np.float32), *found])
 
 
 def in_parts(tiles: Iterable[Tile]) -> Iterator[list[Tile]]:

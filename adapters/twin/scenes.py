@@ -89,11 +89,16 @@ class _Item:
     assets: dict[str, dict[str, object]] = field(default_factory=dict)
 
 
-def places(world: World) -> list[Place]:
+def places(world: World, count: int | None = None) -> list[Place]:
     """Places of the twin's scenes: LUCAS points of 2018, as many of each land cover as there are.
 
     Every eighth lacks, or bends, something of its own, so that tiles meet all of it.
+
+    Args:
+        world: The synthetic Europe.
+        count: How many, the first the same for any number; by default those of its size.
     """
+    count = COUNTS[world.size] if count is None else count
     surveys = world.surveys
     visited = surveys.visited(2018)
     east, north, _ = surveys.nodes
@@ -102,9 +107,9 @@ def places(world: World) -> list[Place]:
     draw = world.stream("places of scenes")
     queues = [draw.permutation(np.flatnonzero(cover == kind)).tolist() for kind in range(5)]
     order: list[int] = []
-    while len(order) < COUNTS[world.size] and any(queues):
+    while len(order) < count and any(queues):
         order += [queue.pop() for queue in queues if queue]
-    chosen = visited[order[: COUNTS[world.size]]]
+    chosen = visited[order[:count]]
     longitude, latitude = degrees(east[chosen] * 1000.0, north[chosen] * 1000.0)
     ids = point_ids(surveys, chosen)
     return [

@@ -4,12 +4,30 @@ import math
 
 import pytest
 import torch
-from small_tiles import CONFIG, PATCH, RELIEF, SENTINEL1, SENTINEL2, SOIL, TARGETS, batch, model
+from small_tiles import (
+    CONFIG,
+    EDGE,
+    PATCH,
+    RELIEF,
+    SENTINEL1,
+    SENTINEL2,
+    SOIL,
+    TARGETS,
+    batch,
+    model,
+)
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
 from models.convnext_v2 import SIZES
-from models.geomeld_fm import GeoMeldConfig, GeoMeldFM, Modality, TileBatch, pool
+from models.geomeld_fm import (
+    GeoMeldConfig,
+    GeoMeldFM,
+    Modality,
+    TileBatch,
+    pool,
+    rows_of_pixels,
+)
 from models.geomeld_losses import (
     contrast,
     geomeld,
@@ -41,7 +59,7 @@ def test_shapes() -> None:
     maps, pooled = model().features(batch(rows=3))
     edge = 8 * round(PATCHES**0.5)
     assert maps.shape == (3, 40 + 80 + 160 + 320, edge, edge)
-    assert pooled.shape == (3, 320)
+    assert pooled.shape == (3, 40 + 80 + 160 + 320)
 
 
 def test_each_position_has_the_features_of_what_it_lies_in() -> None:
@@ -51,7 +69,8 @@ def test_each_position_has_the_features_of_what_it_lies_in() -> None:
     last = maps[:, 280:].unflatten(2, (-1, 8)).unflatten(4, (-1, 8))
     assert torch.equal(last, last[:, :, :, :1, :, :1].expand_as(last))
     assert torch.equal(last[:, :, :, 0, :, 0].flatten(2).transpose(1, 2), tokens)
-    assert torch.allclose(pooled, tokens.mean(1), atol=1e-5)
+    assert torch.allclose(pooled, maps.mean((2, 3)), atol=1e-5)
+    assert torch.allclose(made.image_vectors(pooled), made.image_vectors(tokens.mean(1)), atol=1e-5)
     first = maps[:, :40]
     assert first.mean(1).abs().max() < 1e-5
     assert not torch.allclose(first[..., 0], first[..., 1], atol=1e-3)
@@ -282,6 +301,34 @@ def test_of_an_input_the_hidden_patches_count_and_all_of_what_is_never_read() ->
     after = reconstruction(made(changed), changed, ())
     assert after["sentinel1"][1] == before["sentinel1"][1]
     assert after["worldcover"][0] != before["worldcover"][0]
+
+
+def test_visible_patches_are_told_pixel_by_pixel_what_is_not_read() -> None:
+    made, given = model(), batch()
+    assert set(made.fine) == {"sentinel1", "relief", "worldcover"}
+    before = made(given)
+    with torch.no_grad():
+        # Of the map of 16 x 16 pixels a patch, the second of the four pixels of each position.
+        made.fine["worldcover"].bias.view(2, 2, 3)[0, 1, 2] += 5
+    after = made(given)
+    change = (after["classes"]["worldcover"] - before["classes"]["worldcover"]).view(
+        3, -1, 16, 16, 3
+    )
+    shown = given["visible"].view(3, -1, 1, 1, 1).float()
+    expected = torch.zeros(16, 16, 3)
+    expected[::2, 1::2, 2] = 5
+    assert torch.allclose(change, shown * expected, atol=1e-5)
+    # What is read and what is coarser than positions has decoders alone.
+    coarse = Modality("relief", "map", 1, EDGE // 4)
+    assert set(model(inputs=(SENTINEL2, SENTINEL1), targets=(*TARGETS[:2], coarse)).fine) == set()
+
+
+def test_rows_of_pixels_by_hand() -> None:
+    x = torch.arange(16).view(1, 1, 2, 2, 4)
+    found = rows_of_pixels(x, 1).view(4, 4)
+    assert found.tolist() == [[0, 1, 4, 5], [2, 3, 6, 7], [8, 9, 12, 13], [10, 11, 14, 15]]
+    two = rows_of_pixels(torch.arange(8).view(1, 1, 2, 2, 2), 2)
+    assert two.view(2, 2, 2).tolist() == [[[0, 1], [2, 3]], [[4, 5], [6, 7]]]
 
 
 def test_pixels_are_those_of_the_patches() -> None:

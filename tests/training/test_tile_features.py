@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 from good_tile import good_tile
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 from adapters.errors import TrainingError
 from fusion.tiles.tile import Tile
@@ -79,7 +79,7 @@ def test_features_are_those_of_the_model_in_the_order_of_the_tiles(
     assert np.allclose(embed(run, tiles), whole, atol=1e-6)
     assert np.abs(whole[0] - whole[1]).max() > 1e-3
     assert list(encoder.features([])) == []
-    assert embed(run, []).shape == (0, 320)
+    assert embed(run, []).shape == (0, 600)
 
 
 def test_only_what_the_encoder_reads_and_what_is_present_counts(
@@ -124,6 +124,12 @@ def test_what_cannot_be_asked_is_refused(run: Path, tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match="without captions"):
         without.beside_captions(np.zeros((1, 320), np.float32))
     exported = json.loads((tmp_path / "model.json").read_text())
+    older = {
+        k: v for k, v in load_file(tmp_path / "model.safetensors").items() if "down.0" not in k
+    }
+    save_file(older, tmp_path / "model.safetensors")
+    with pytest.raises(TrainingError, match="another architecture"):
+        TileEncoder(tmp_path)
     (tmp_path / "model.json").write_text(json.dumps(exported | {"model": {"name": "soilformer"}}))
     with pytest.raises(TrainingError, match="does not read tiles"):
         TileEncoder(tmp_path)
