@@ -413,10 +413,10 @@ def readable(report: dict, arguments: argparse.Namespace) -> str:
     """The report as Markdown."""
     minutes = ", ".join(f"{name} {m:.1f}" for name, m in report["minutes"].items())
     lines = [
-        f"{arguments.tiles} tiles, {report['training_tiles']} to train, {report['probed_tiles']} of "
-        f"which probes learn from, and {report['held_tiles']} "
-        f"held back in {report['held_blocks']} blocks; atto, "
-        f"{arguments.epochs:g} passes, batches of {BATCH}, {arguments.seeds} seeds. Minutes: "
+        f"{arguments.tiles} tiles: {report['training_tiles']} to train, of which probes learn from "
+        f"{report['probed_tiles']}, and {report['held_tiles']} held back in "
+        f"{report['held_blocks']} blocks that are asked for; atto, {arguments.epochs:g} passes, "
+        f"batches of {BATCH}, {arguments.seeds} seeds. Minutes: "
         f"{minutes}. Brackets: 95 % by resampling blocks, seeds together; in parentheses the least "
         "and the largest of the seeds.",
     ]
