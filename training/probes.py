@@ -18,7 +18,7 @@ STRENGTHS = (0.01, 0.1, 1.0)
 """Of the logistic probe: the inverse of its penalty."""
 RIDGES = (100.0, 10.0, 1.0, 0.1, 0.01, 0.001)
 """Penalties of linear maps, beside standardised features' variance of 1."""
-POSITIONS = 2**18
+POSITIONS = 2**17
 """Positions that a map of classes is learnt from: some hundreds for each feature."""
 FOLDS = 3
 _ITERATIONS, _TOLERANCE = 1000, 1e-3
@@ -131,10 +131,10 @@ class Segmenter:
         """Fit the map.
 
         Args:
-            maps: Some rows at a time, in the order of the labels, their (.., rows, columns, d)
-                features of positions.
+            maps: For some tiles at a time, in the order of the labels, (.., rows, columns, d) features
+                of their positions.
             labels: (n, h, w) numbers of classes; negative where there is none. Only positions that
-                are labelled whole are learnt from, `POSITIONS` of them at most.
+                are labelled whole are learnt from, some `POSITIONS` of them at most.
             blocks: (n,) names; the penalty is chosen by leaving out whole blocks.
 
         Raises:
@@ -142,26 +142,28 @@ class Segmenter:
         """
         self.classes = np.unique(labels[labels >= 0])
         fold = folds(blocks)
-        parts: list[_Sums | None] = [None] * (fold.max() + 1)
-        draw, row = np.random.default_rng(_SEED), 0
-        for x in maps:
-            here = slice(row, row + len(x))
-            row += len(x)
-            self.edge = labels.shape[1] // x.shape[1]
+        parts: dict[int, _Sums] = {}
+        draw, first = np.random.default_rng(_SEED), 0
+        for some in maps:
+            here = slice(first, first + len(some))
+            first += len(some)
+            self.edge = labels.shape[1] // some.shape[1]
             share = POSITIONS / (labels.size / self.edge**2)
-            taken = draw.random(x.shape[:3]) < share
-            for f in np.unique(fold[here]):
-                its = fold[here] == f
-                more = self._sums(x[its], labels[here][its], taken[its])
-                parts[f] = more if parts[f] is None else parts[f].plus(more)
-        everything = functools.reduce(_Sums.plus, parts)
-        if not everything.count:
+            cut = cut_patches(labels[here], self.edge)
+            learnt = (cut >= 0).all(1) & (draw.random(len(cut)) < share)
+            x, y = some.reshape(len(cut), -1)[learnt], cut[learnt]
+            place = np.repeat(fold[here], len(cut) // len(some))[learnt]
+            for f in np.unique(place).tolist():
+                more = self._sums(x[place == f], y[place == f])
+                parts[f] = parts[f].plus(more) if f in parts else more
+        if not parts:
             raise ValueError("no position is labelled whole")
+        everything = functools.reduce(_Sums.plus, parts.values())
         self.learnt_from: int = everything.count
         error = np.zeros(len(RIDGES))
-        for held in parts:
+        for held in parts.values():
             rest = _Sums(*(a - b for a, b in zip(everything, held, strict=True)))
-            if rest.count and held.count:
+            if rest.count:
                 error += _Ridge(rest).errors(held)
         ridge = RIDGES[int(error.argmin())]
         fitted = _Ridge(everything)
@@ -176,12 +178,9 @@ class Segmenter:
         whole = best.transpose(0, 1, 3, 2, 4).reshape(n, rows * self.edge, columns * self.edge)
         return self.classes[whole]
 
-    def _sums(self, maps: np.ndarray, labels: np.ndarray, taken: np.ndarray) -> "_Sums":
-        cut = cut_patches(labels, self.edge)
-        learnt = (cut >= 0).all(1) & taken.reshape(-1)
-        x = maps.reshape(-1, maps.shape[-1])[learnt].astype(np.float64)
-        y = (cut[learnt][:, :, None] == self.classes).astype(np.float64)
-        y = y.reshape(len(x), self.edge**2 * len(self.classes))
+    def _sums(self, x: np.ndarray, labels: np.ndarray) -> "_Sums":
+        x = x.astype(np.float64)
+        y = (labels[:, :, None] == self.classes).astype(np.float64).reshape(len(x), -1)
         return _Sums(len(x), x.sum(0), x.T @ x, y.sum(0), x.T @ y)
 
 
