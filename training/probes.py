@@ -131,8 +131,8 @@ class Segmenter:
         """Fit the map.
 
         Args:
-            maps: For some tiles at a time, in the order of the labels, (.., rows, columns, d) features
-                of their positions.
+            maps: For some tiles at a time, in the order of the labels, (.., rows, columns, d)
+                features of their positions.
             labels: (n, h, w) numbers of classes; negative where there is none. Only positions that
                 are labelled whole are learnt from, some `POSITIONS` of them at most.
             blocks: (n,) names; the penalty is chosen by leaving out whole blocks.
