@@ -7,8 +7,8 @@ with several seeds, of the weights as of the masks. Frozen features are probed a
 `training.geomeld_evaluate` does, beside the same floors, on blocks that training never saw. Another
 encoder, of three sensors, is asked about tiles whose sensors are changed.
 
-    PYTHONPATH=. python benchmarks/geomeld_ablation.py OUT [--tiles 128] [--epochs 8] [--seeds 3]
-        [--only NAME ...]
+    PYTHONPATH=. python benchmarks/geomeld_ablation.py OUT [--tiles 400] [--epochs 5] [--seeds 3]
+        [--patch 16] [--only NAME ...]
 
 Tiles are made of the twin's landscapes without the detour over scene files: no clouds, no absent
 sensor, a land-cover map without errors. What is learnt here says nothing of real places.
@@ -100,9 +100,10 @@ def main() -> None:
     """Make tiles, train, measure, print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("out", type=Path)
-    parser.add_argument("--tiles", type=int, default=128)
-    parser.add_argument("--epochs", type=float, default=8)
+    parser.add_argument("--tiles", type=int, default=400)
+    parser.add_argument("--epochs", type=float, default=5)
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--patch", type=int, default=16, help="edge of a patch in pixels")
     parser.add_argument(
         "--only", nargs="*", choices=(*VARIANTS, MANY_SENSORS), default=(*VARIANTS, MANY_SENSORS)
     )
@@ -116,11 +117,7 @@ def main() -> None:
     began = time.monotonic()
     true, factless = tile_sets(out, arguments.tiles)
     made = time.monotonic()
-    jobs = [
-        job
-        for job in recipes(out, arguments.epochs, arguments.seeds, true, factless)
-        if job["name"] in arguments.only
-    ]
+    jobs = [job for job in recipes(out, arguments, true, factless) if job["name"] in arguments.only]
     train_shares(__file__, [str(out)], jobs, out)
     trained = time.monotonic()
     report = measured(jobs, true)
@@ -205,16 +202,20 @@ def twin_tile(here: Landscape, place: Place) -> Tile:
 # Training.
 
 
-def recipes(out: Path, epochs: float, seeds: int, true: Path, factless: Path) -> list[dict]:
+def recipes(out: Path, arguments: argparse.Namespace, true: Path, factless: Path) -> list[dict]:
     """Write a recipe for each variant and seed; what is trained on what."""
     base = yaml.safe_load((RECIPES / f"{BASE}.yaml").read_text(encoding="utf-8"))
     base["model"] |= {"targets": list(TARGETS), "teacher_momentum": MOMENTUM}
+    base["dataset"] |= {"patch": arguments.patch}
+    epochs = arguments.epochs
     base |= {"epochs": epochs, "checkpoint_epochs": epochs, "keep": 1, "batch": BATCH}
     base["limits"] = None
     folder = out / "recipes"
     folder.mkdir(exist_ok=True)
     jobs = []
-    listed = [(name, change, seed) for seed in range(seeds) for name, change in VARIANTS.items()]
+    listed = [
+        (name, change, seed) for seed in range(arguments.seeds) for name, change in VARIANTS.items()
+    ]
     listed.insert(len(VARIANTS), (MANY_SENSORS, {"model": {"inputs": list(SENSORS)}}, 0))
     for number, (name, change, seed) in enumerate(listed):
         made = {**base, "name": f"ablation_{number}", "seed": seed, "mask_seed": 1000 + seed}
@@ -415,9 +416,9 @@ def readable(report: dict, arguments: argparse.Namespace) -> str:
     lines = [
         f"{arguments.tiles} tiles: {report['training_tiles']} to train, of which probes learn from "
         f"{report['probed_tiles']}, and {report['held_tiles']} held back in "
-        f"{report['held_blocks']} blocks that are asked for; atto, {arguments.epochs:g} passes, "
-        f"batches of {BATCH}, {arguments.seeds} seeds. Minutes: "
-        f"{minutes}. Brackets: 95 % by resampling blocks, seeds together; in parentheses the least "
+        f"{report['held_blocks']} blocks that are asked for; atto, patches of {arguments.patch} "
+        f"pixels, {arguments.epochs:g} passes, batches of {BATCH}, {arguments.seeds} seeds. "
+        f"Minutes: {minutes}. Brackets: 95 % by resampling blocks, seeds together; in parentheses the least "
         "and the largest of the seeds.",
     ]
     scores = report["scores"]
