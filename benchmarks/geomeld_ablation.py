@@ -418,8 +418,8 @@ def readable(report: dict, arguments: argparse.Namespace) -> str:
         f"{report['probed_tiles']}, and {report['held_tiles']} held back in "
         f"{report['held_blocks']} blocks that are asked for; atto, patches of {arguments.patch} "
         f"pixels, {arguments.epochs:g} passes, batches of {BATCH}, {arguments.seeds} seeds. "
-        f"Minutes: {minutes}. Brackets: 95 % by resampling blocks, seeds together; in parentheses the least "
-        "and the largest of the seeds.",
+        f"Minutes: {minutes}. Brackets: 95 % by resampling blocks, seeds together; in parentheses "
+        "the least and the largest of the seeds.",
     ]
     scores = report["scores"]
     names = list(dict.fromkeys(name for found in scores.values() for name in found["methods"]))
