@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adapters.modalities import ROI_M
-from fusion.captions.grammar import Claim
+from fusion.captions.claims import Claim
 from fusion.captions.lexer import Number
 from fusion.captions.measure import Facts
 from fusion.captions.vocabulary import TOLERANCES, season, tolerance, vocabulary, words
@@ -170,10 +170,16 @@ def _cover_relation(claim: Claim, facts: Facts, tile: Tile) -> bool | None:
     one, other = (_share(facts, cover, claim.source) for cover in claim.subject)
     if one is None or other is None or claim.subject[0] == claim.subject[1]:
         return None
-    if claim.object in ("larger", "smaller"):
-        ahead = one - other if claim.object == "larger" else other - one
+    how, _, way = (claim.object or "").rpartition(" ")
+    if way in ("larger", "smaller"):
+        more, less = (one, other) if way == "larger" else (other, one)
         both = min(one, other) >= TOLERANCES.present
-        return _either(ahead >= TOLERANCES.larger and both, ahead <= -TOLERANCES.larger)
+        enough = how != "far" or more >= TOLERANCES.far * less
+        not_enough = how == "far" and more < TOLERANCES.not_far * less
+        return _either(
+            more - less >= TOLERANCES.larger and both and enough,
+            more - less <= -TOLERANCES.larger or not_enough,
+        )
     if claim.object == "next":
         ranked = [share for _, share in facts.order]
         between = any(other + TOLERANCES.larger < s < one - TOLERANCES.larger for s in ranked)

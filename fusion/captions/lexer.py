@@ -8,7 +8,7 @@ what a sequence of tokens says (`grammar.py`), or whether it is true (`verifier.
 import functools
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from fusion.captions.vocabulary import vocabulary
@@ -54,7 +54,10 @@ class Token:
 TAGS = {
     "nothing": "",
     "covers": "v",
+    "reaches": "v",
     "has": "h",
+    "there": "h",
+    "made of": "e",
     "is": "b",
     "lies": "l",
     "exists": "X",
@@ -68,13 +71,18 @@ TAGS = {
     "or": "|",
     "break": ";",
     "it": "^",
+    "which": "w",
     "mostly": "q",
     "dominates": "A",
     "followed": "f",
     "larger": ">",
     "smaller": "<",
+    "far larger": ">",
+    "far smaller": "<",
     "more": "m",
     "less": "M",
+    "far more": "m",
+    "far less": "M",
     "than": "t",
     "equal": "=",
     "similar": "E",
@@ -82,11 +90,15 @@ TAGS = {
     "borders": "B",
     "mutual": "U",
     "surrounded": "O",
+    "surrounds": "O",
     "agree": "g",
     "terrain": "T",
     "rises": "R",
     "falls": "F",
+    "from": "I",
     "taken": "a",
+    "axis lat": "j",
+    "axis lon": "j",
     "hemisphere north": "V",
     "hemisphere south": "V",
     "as": "@",
@@ -96,6 +108,21 @@ TAGS = {
     "both maps": "2",
 }
 """Words of the grammar -> their tag."""
+
+_VALUES = {
+    "hemisphere north": "north",
+    "hemisphere south": "south",
+    "axis lat": "lat",
+    "axis lon": "lon",
+    "reaches": "maximum",
+    "there": "there",
+    "far larger": "far",
+    "far smaller": "far",
+    "far more": "far",
+    "far less": "far",
+    "surrounds": "other",
+}
+"""Words of the grammar that mean one of several things -> which."""
 
 _TOKEN = re.compile(
     r"\d{4}-\d{2}-\d{2}(?![\d-])"
@@ -174,8 +201,7 @@ def _lexicon() -> dict[tuple[str, ...], Token]:
             put([f"{part} {name}" for name in names], "z", (season, number))
     for kind, names in known["words"].items():
         if kind in TAGS:
-            value = kind.rsplit(" ", 1)[-1] if kind.startswith("hemisphere") else None
-            put(names, TAGS[kind], value)
+            put(names, TAGS[kind], _VALUES.get(kind))
     # The names of properties that are also texture classes or single letters stay properties.
     for name in ("clay", "silt", "sand"):
         found[(name,)] = Token("P", name, ("soil", name, "value", None))
@@ -334,6 +360,8 @@ def tokens(sentence: str, names: Iterable[str] = ()) -> list[Token]:
         token, end = _one(written, words, i, places)
         if token.tag:
             found.append(token)
+        elif found and found[-1].tag == "N" and words[i] == "of":
+            found[-1] = replace(found[-1], text=f"{found[-1].text} {token.text}")
         i = end
     return found
 

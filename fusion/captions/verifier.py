@@ -11,8 +11,9 @@ from typing import Literal
 import numpy as np
 
 from adapters.modalities import ROI_M
+from fusion.captions.claims import Claim
 from fusion.captions.evidence import Evidence
-from fusion.captions.grammar import Claim, claims_of
+from fusion.captions.grammar import claims_of
 from fusion.captions.lexer import Number, sentences
 from fusion.captions.vocabulary import TOLERANCES, season, tolerance, vocabulary, words
 from fusion.tiles.tile import Tile
@@ -302,11 +303,15 @@ def _cover_relation(claim: Claim, evidence: Evidence) -> _Answer:
     found = f"{_name(claim, evidence)}: {claim.subject[0]} {one:.1f} %, "
     found += f"{claim.subject[1]} {other:.1f} %"
     ahead = one - other
-    if claim.object in ("larger", "smaller"):
-        ahead = ahead if claim.object == "larger" else -ahead
+    how, _, way = (claim.object or "").rpartition(" ")
+    if way in ("larger", "smaller"):
+        ahead = ahead if way == "larger" else -ahead
         if min(one, other) < TOLERANCES.present and ahead > 0:
             return "unsupported", f"{found}: one is hardly there"
-        return _decide(ahead >= TOLERANCES.larger, ahead <= -TOLERANCES.larger, found)
+        times = 0.5 * (one + other + ahead) / (0.5 * (one + other - ahead) or 1e-9)
+        yes = how != "far" or times >= TOLERANCES.far
+        no = how == "far" and times < TOLERANCES.not_far
+        return _decide(ahead >= TOLERANCES.larger and yes, ahead <= -TOLERANCES.larger or no, found)
     if claim.object == "next":
         between = [
             cover

@@ -8,7 +8,8 @@ from drawn_tiles import random_tile, tile
 from good_tile import good_tile
 
 from fusion.captions.caption import caption_tile
-from fusion.captions.grammar import Claim, claims_of
+from fusion.captions.claims import Claim
+from fusion.captions.grammar import claims_of
 from fusion.captions.judge import holds, share_of_part
 from fusion.captions.lexer import Number
 from fusion.captions.lies import KINDS, Careless, Lie, bury, lies_of, plant, planted
