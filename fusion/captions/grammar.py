@@ -42,8 +42,16 @@ _BREAK = re.compile(r"[,;&.:]+")
 _ENDS = re.compile(r"[CG](?:\(N\))?$")
 
 
-def _parse(found: list[Token]) -> _Understood | None:
-    """Cover all tokens with patterns; None where none do."""
+_TILE = re.compile(r"(the|this) (tile|scene|image|area|landscape|region|site|view|surface) ", re.I)
+
+
+def _parse(found: list[Token], of_tile: bool) -> _Understood | None:
+    """Cover all tokens with patterns; None where none do.
+
+    Args:
+        found: Tokens of a sentence.
+        of_tile: Does it open with the tile, of which all the words say nothing?
+    """
     tags = "".join(token.tag for token in found)
     failed: set[tuple[int, Carry]] = set()
 
@@ -73,6 +81,9 @@ def _parse(found: list[Token]) -> _Understood | None:
                 part[0].tag in "CGNK" if subjects else carry.acts,
                 of_the_ground(part),
                 any(token.text.lower().endswith("with") for token in found[match.end() : end]),
+                bool(of(part, "zd")) and part[0].tag in "ioz",
+                bool(of(part, "S")),
+                any(claim.kind == "climate" for claim in claims),
             )
             if gap and end == len(found) and gap.group() != ",":
                 continue
@@ -84,7 +95,7 @@ def _parse(found: list[Token]) -> _Understood | None:
         failed.add((start, carry))
         return None
 
-    return run(0, Carry(), close=False)
+    return run(0, Carry(ground=of_tile), close=False)
 
 
 def claims_of(
@@ -109,7 +120,7 @@ def claims_of(
         found = found[1:]
     if unknown := [token.text for token in found if token.tag == "?"]:
         return [], unknown
-    understood = _parse(found)
+    understood = _parse(found, _TILE.match(sentence) is not None)
     if understood is None or not understood.claims:
         return [], [sentence]
     providers = set(understood.providers)

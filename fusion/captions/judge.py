@@ -124,8 +124,13 @@ def _ranked(shares: Mapping[str, float], subject: str, wanted: str | None) -> bo
     if wanted == "dominates":
         low = (1 - TOLERANCES.word) * TOLERANCES.dominates
         return _either(not before and own >= TOLERANCES.dominates, bool(surely) or own < low)
-    place = int(wanted or 1) - 1
     there = own >= TOLERANCES.present
+    if wanted == "last":
+        rest = [s for name, s in shares.items() if name != subject and s > TOLERANCES.absent]
+        least = min(rest, default=100.0)
+        rarer = any(TOLERANCES.present <= s < own - TOLERANCES.larger for s in rest)
+        return _either(there and least > own + TOLERANCES.larger, rarer)
+    place = int(wanted or 1) - 1
     return _either(
         len(surely) == len(before) == place and there, not len(surely) <= place <= len(before)
     )

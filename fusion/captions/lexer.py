@@ -63,6 +63,7 @@ TAGS = {
     "exists": "X",
     "absent": "Z",
     "none": "n",
+    "lacks": "n",
     "not": "!",
     "in": "i",
     "near": "r",
@@ -95,6 +96,8 @@ TAGS = {
     "terrain": "T",
     "rises": "R",
     "falls": "F",
+    "increases": "R",
+    "decreases": "F",
     "from": "I",
     "taken": "a",
     "axis lat": "j",
@@ -121,6 +124,9 @@ _VALUES = {
     "far more": "far",
     "far less": "far",
     "surrounds": "other",
+    "lacks": "each",
+    "increases": "amount",
+    "decreases": "amount",
 }
 """Words of the grammar that mean one of several things -> which."""
 
@@ -175,6 +181,7 @@ def _lexicon() -> dict[tuple[str, ...], Token]:
     for vector in ("soil", "climate"):
         for name, entry in known[vector].items():
             put(entry["names"], "P", (vector, name, "value", None))
+            put(entry.get("of_mean", ()), "P", (vector, name, "moment", None))
     for name, entry in known["properties"].items():
         for statistic, names in entry["names"].items():
             put(names, "P", (name, name, entry["default"], statistic or None))
@@ -348,7 +355,9 @@ def tokens(sentence: str, names: Iterable[str] = ()) -> list[Token]:
         sentence: One sentence.
         names: Place names of the tile; they are found where they are written with a capital.
     """
-    text = sentence.strip().rstrip(".!?").replace("—", " ; ").replace(" - ", " ; ")
+    text = (
+        sentence.strip().rstrip(".!?").replace("’", "'").replace("—", " ; ").replace(" - ", " ; ")
+    )
     text = re.sub(r"(?<=\d)\s*[–-]\s*(?=\d)(?!\d\d-)", " to ", _keep_dates(text))
     text = _spaced(text).replace("\x00", "-")
     written = _TOKEN.findall(text)
@@ -360,7 +369,7 @@ def tokens(sentence: str, names: Iterable[str] = ()) -> list[Token]:
         token, end = _one(written, words, i, places)
         if token.tag:
             found.append(token)
-        elif found and found[-1].tag == "N" and words[i] == "of":
+        elif found and found[-1].tag == "N" and words[i] in ("of", "in", "within"):
             found[-1] = replace(found[-1], text=f"{found[-1].text} {token.text}")
         i = end
     return found

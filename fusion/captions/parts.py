@@ -22,6 +22,9 @@ class Carry:
         acts: Is a class or landform what the part before says something of?
         ground: Is the part before about the lie of the land?
         bound: Is the part tied to the one before by "with"?
+        timed: Does the part before say when what follows was so ("In May, ...")?
+        soil: Is the part before about the soil?
+        yearly: Is the part before about the climate, which is of no season?
     """
 
     subject: Token | None = None
@@ -30,6 +33,9 @@ class Carry:
     acts: bool = False
     ground: bool = False
     bound: bool = False
+    timed: bool = False
+    soil: bool = False
+    yearly: bool = False
 
 
 Build = Callable[[Sequence[Token], Carry], list[Claim]]
@@ -41,7 +47,7 @@ Pattern = tuple[str, Build, bool]
 
 def is_of_a_class(part: Sequence[Token], carry: Carry) -> bool:
     """Is a part said of the class before it ("... and is flat"), which nobody measured?"""
-    said = part[0].tag in "hb^li" and part[0].value != "there"
+    said = part[0].tag in "hb^liv" and part[0].value != "there"
     return carry.last is not None and (said or carry.bound)
 
 

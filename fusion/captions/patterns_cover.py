@@ -48,7 +48,7 @@ def _aside(part: Sequence[Token]) -> list[Claim]:
     tags = "".join(token.tag for token in part)
     return [
         _share(part[match.start()], part[match.end(1) - 1])
-        for match in re.finditer(r"[CG](\(N|,[;i]N(?=,))", tags)
+        for match in re.finditer(r"[CG](\(N|,[;i]N(?=,|$))", tags)
     ]
 
 
@@ -72,6 +72,12 @@ def _own(part: Sequence[Token], carry: Carry) -> list[Claim]:
 def _meant(part: Sequence[Token], carry: Carry) -> Token | None:
     """What a part without a class of its own is about."""
     return carry.which if of(part, "w") else carry.subject
+
+
+def _area_of(part: Sequence[Token], carry: Carry) -> list[Claim]:
+    """An area of a class; a share "of" it would be one of the class."""
+    (what,), (number,) = of(part, "C"), of(part, "N")
+    return [_share(what, number)] if number.value.unit in ("ha", "km2") else []
 
 
 def _total(part: Sequence[Token], carry: Carry) -> list[Claim]:
@@ -127,6 +133,11 @@ def _composed(part: Sequence[Token], carry: Carry) -> list[Claim]:
 
 def _none_present(part: Sequence[Token], carry: Carry) -> list[Claim]:
     return [_presence(token, negated=True) for token in of(part, "CG")]
+
+
+def _each_absent(part: Sequence[Token], carry: Carry) -> list[Claim]:
+    """What lacks two classes lacks each; where there are not two, one may be."""
+    return _none_present(part, carry) if of(part, "n")[0].value == "each" else []
 
 
 def _dominant(part: Sequence[Token], carry: Carry) -> list[Claim]:
@@ -191,11 +202,12 @@ def _located(part: Sequence[Token], carry: Carry) -> list[Claim]:
 
 _MOST = Number(50.0, 50.0, "at least", True, "%")
 """What the lexer makes of `most of`."""
+_OVER_HALF = ((50.0, "above"), (50.0, "at least"))
 
 
 def _mostly_in(part: Sequence[Token], carry: Carry) -> list[Claim]:
     (number,), (what,), (side,) = of(part, "N"), of(part, "C"), of(part, "D")
-    if number.value != _MOST:
+    if number.value != _MOST and (number.value.low, number.value.bound) not in _OVER_HALF:
         return []
     return [Claim("side", (what.value,), object=side.value, narrower=what.narrower)]
 
@@ -248,7 +260,7 @@ def _regional(part: Sequence[Token], carry: Carry) -> list[Claim]:
 
 def _compared(part: Sequence[Token], carry: Carry) -> list[Claim]:
     things = of(part, "C")
-    one, other = things if len(things) == 2 else (_cover(carry.subject), things[0])
+    one, other = things if len(things) == 2 else (_cover(_meant(part, carry)), things[0])
     (sign,) = of(part, "><=mM")
     relation = {"=": "equal", ">": "larger", "m": "larger"}.get(sign.tag, "smaller")
     if sign.value == "far":
@@ -290,16 +302,16 @@ def _agreement(part: Sequence[Token], carry: Carry) -> list[Claim]:
     return [claim]
 
 
-_THING = r"C(?:\(N\)|,[;i]N,)?"
+_THING = r"C(?:\(N\)|,[;i]N(?:,|$))?"
 _RANKED = r"C(?:\(N\)|[i;]N)?"
-_ITEM = r"(?:[CG](?:,w)?(?:[vbilheo:])*N|[CG],vN(?=,)|N[bhe]?[CG]|[CG]\(N\))"
+_ITEM = r"(?:[CG](?:,w)?[vbilheoX:]*N|[CG],vN(?=,)|N[bhe]?[CG]|[CG]\(N\))"
 _SEP = r"(?:[,;&]+)"
 _LISTED = r"K?C\(N\)"
 _FRONTED = r"(?:[iv]?N,)?"
 
 COVER_PATTERNS: tuple[Pattern, ...] = (
     # agreement of the two maps
-    (r"(?:L&L|2)g!?i?N(?:[vb]o?)?|g(?:L&L|2)b!?N", _agreement, False),
+    (r"(?:L&L|2)g!?i?N(?:[vb]o?)?|g(?:L&L|2)[bv]!?N|L!?gLi?N|iN,?(?:L&L|2)!?g", _agreement, False),
     # totals
     (rf"C(?:{_SEP}C)+H?[vb]?NH|C(?:{_SEP}C)+H[vb]?N|H,?C(?:{_SEP}C)+[vb]?N", _total, False),
     (rf"{_LISTED}(?:{_SEP}{_LISTED})+H?[vb]N", _total, False),
@@ -310,12 +322,13 @@ COVER_PATTERNS: tuple[Pattern, ...] = (
     (rf"[hboe]*{_ITEM}(?:{_SEP}{_ITEM})*v?", _pairs, False),
     (rf"[hbe]*{_LISTED}(?:{_SEP}{_LISTED})+", _pairs, False),
     (r"N@C", _pairs, False),
+    (r"h*NoC", _area_of, False),
     (r"[\^w]?(?:!?v)N", _own, False),
     # rank and dominance
     (r"\^?[hb]*!?q[eh]?o?[CG](?:\(N\)|[i;]N)?", _dominant, False),
     (rf"{_FRONTED}[CG](?:\(N\))?!?A(?:[i;]N|\(N\))?|[CG](?:\(N\))!?A", _dominant, False),
     (
-        rf"{_FRONTED}[CG](?:,[i;]N,)?[bhv@]?!?k(?:\(N\)|,?[i;]N)?|[hb]*k[b:]?!?[CG](?:\(N\)|,?[i;]N)?",
+        rf"{_FRONTED}[CG](?:,[i;]N,)?[bhv@]?!?k(?:\(N\)|,?[i;]N)?|[hb]*k[be:]*!?[CG](?:\(N\)|,?[i;]N)?",
         _ranked,
         False,
     ),
@@ -326,18 +339,19 @@ COVER_PATTERNS: tuple[Pattern, ...] = (
     (rf"[hb]*{_THING}(?:{_SEP}{_THING})+[blqX]+iD", _located, False),
     (r"iD,?l+K?C", _located, False),
     (r"No?C[blX]+i?D|DhNo?C", _mostly_in, False),
-    (r"iD,?[bXh]+K?C", _somewhere, False),
+    (r"iD,?[bXh]+K?C|Dh+C", _somewhere, False),
     (r"[\^w]?[bl]+q?!?l?iD", _located, False),
     (
-        r"D(?:[,&]+D)*[bh]*q+C|[hb]?qCiD|iD,?q+C|CA(?:[,&]*i?D)+|iD,?C(?:A|bk)|iD,?k[b:]C",
+        r"D(?:[,&]+D)*[bh]*q+[eh]?C|[hb]?qCiD|iD,?\^?b?q+C|CA(?:[,&]*i?D)+|iD,?C(?:A|bk)|iD,?k[b:]C"
+        r"|CbkiD|kiDbC",
         _regional,
         False,
     ),
     (r"C[bl]*!?l?i?DoC|i?DoC,?[bhl]+C", _beside, False),
     # relations
     (rf"{_THING}!?[><=]{_THING}", _compared, False),
-    (r"\^?!?[><=]C", _compared, False),
-    (r"[hb]*[mM]CtC", _compared, False),
+    (r"[\^w]?!?[><=]C", _compared, False),
+    (r"[hb]*[mM]b?CtC", _compared, False),
     (r"C&C[vbh]!?E|C&C!?[vbh]E", _similar, False),
     (r"[bhv]*xC@C|C[vb]?x@?C", _multiple, False),
     (rf"{_THING}!?B{_THING}(?:{_SEP}C)*", _touching, False),
@@ -345,8 +359,13 @@ COVER_PATTERNS: tuple[Pattern, ...] = (
     (r"\^?!?[BO]C|nC[BO]C", _touching, False),
     (r"C&C!?U|[bh]*UC&C|C&C!?B(?=$)", _touching, False),
     # presence and absence
+    (
+        r"[hb]*n[CG](?:[,|&]+n[CG]|(?:,[CG])*,?\|[CG])*[bhXv]*(?:l(?=$|[,;&]))?",
+        _none_present,
+        False,
+    ),
     # "No forest and water is present" denies one or both: a list that is denied ends in "or".
-    (r"[hb]*n[CG](?:[,|&]+n[CG]|(?:,[CG])*,?\|[CG])*[bhXv]*", _none_present, False),
+    (r"[hb]*n[CG](?:,[CG])*,?&[CG]", _each_absent, False),
     (r"[CG](?:[,|&]+[CG])*b?(?:Z|!X|!l(?=$|[,;&])|!b?X?(?=$))", _none_present, False),
     (r"[CG](?:[,&]+[CG])*[bl]?X", _all_present, False),
     (rf"b*h[hb]*K?{_THING}(?:{_SEP}K?{_THING})*X?", _all_present, False),

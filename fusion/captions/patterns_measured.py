@@ -29,17 +29,23 @@ def _property(part: Sequence[Token], carry: Carry) -> list[Claim]:
     if any((token.value[1], token.value[3]) != (name, None) for token in more):
         return []  # "the highest point is at an elevation of": of the same
     tied = replace(carry, bound=carry.bound and group == "index")
-    if is_of_a_class(part, tied):
+    if is_of_a_class(part, tied) or (part[0].tag == "(" and carry.last is not None):
         return []
-    if group == "soil" and " of " in number.text:
-        return []  # a share of the tile is none of the soil
+    of_soil = of(part, "S") or (carry.soil and part[0].tag in "hve")
+    if group == "soil" and number.value.unit == "%" and not of_soil:
+        of_tile = {"of", "in", "within"} & set(number.text.split())
+        if of_tile or part.index(number) < part.index(what):
+            return []  # sand may also be what is seen of the ground
     if (of(part, "S") and group != "soil") or (part[0].tag == "T" and group in _NOT_OF_TERRAIN):
         return []  # it rains on the place, not on its soil or its slopes
     statistics = {token.value for token in said} | ({own} if own else set())
     if len(statistics) > 1:
         return []
     if group == "climate":
-        statistics -= {"mean"}  # its words speak of nothing but means
+        if carry.timed:
+            return []
+        # Its words speak of nothing but means, save for those that might be of a moment.
+        statistics = {"value"} if statistics == {"mean"} else statistics
     if not statistics and default in _OF_MANY:
         statistics |= {token.value for token in of(part, "v") if token.value}
         statistics |= {"maximum"} if number.text.lower().startswith("up to") else set()
@@ -66,33 +72,41 @@ _HEIGHT = Token("P", "", ("canopy_height", "canopy_height", "median", None))
 
 def _lie(part: Sequence[Token], carry: Carry) -> list[Claim]:
     """How high the land lies."""
-    rest = [token for token in part if token.tag not in "TP"]
-    named = of(part, "P")
-    (number,) = of(part, "N")
-    if any(token.value != _ELEVATION.value for token in named):
+    rest = [token for token in part if token.tag in "svbiN"]
+    (number,), ways, said = of(part, "N"), of(part, "RF"), of(part, "vs")
+    if any(token.value != _ELEVATION.value for token in of(part, "P")):
         return []
     if not of(part, "T") and not carry.ground:
         return []
-    if of(part, "R") and number.value.low == number.value.high:
-        return []  # by so much, or to there?
+    if number.value.low != number.value.high:
+        if ways and ways[0].tag == "F":
+            return []  # it falls from the higher end
+    else:
+        if ways and ways[0].text.split()[-1] == "to":
+            rest.append(Token("s", "", {"R": "maximum", "F": "minimum"}[ways[0].tag]))
+        elif ways or (said and not any(token.value for token in said)):
+            return []  # by so much, or to there?
     return _property([_ELEVATION, *rest], Carry())
 
 
 def _height(part: Sequence[Token], carry: Carry) -> list[Claim]:
     """How tall the trees are."""
-    (what,), (number,) = of(part, "C"), of(part, "N")
-    if what.value != "tree" or what.narrower or number.value.unit != "m":
+    (what,), numbers = of(part, "C"), of(part, "N")
+    if what.value != "tree" or what.narrower or numbers[0].value.unit != "m":
         return []
     if any(token.value is None for token in of(part, "v")):
         return []  # to reach a height is not to cover it
-    return _property([_HEIGHT, *(token for token in part if token.tag != "C")], Carry())
+    if any(token.value[1:] != _HEIGHT.value[1:] for token in of(part, "P")):
+        return []
+    said = [_HEIGHT, *(token for token in part if token.tag not in "CP")]
+    return _two_statistics(said, Carry()) if len(numbers) == 2 else _property(said, Carry())
 
 
 def _two_statistics(part: Sequence[Token], carry: Carry) -> list[Claim]:
     """A property, and behind it another statistic of the same."""
-    at = next(i for i, token in enumerate(part) if token.tag == "N")
-    first = _property(part[: at + 1], carry)
-    (what,), (statistic,) = of(part, "P"), of(part[at:], "s")
+    at = next(i for i, token in enumerate(part) if token.tag in ",;&")
+    first = _property(part[:at], carry)
+    (what,), (*_, statistic) = of(part, "P"), of(part[at:], "s")
     if not first:
         return []
     # "the highest point" is of elevation, and so is the lowest that follows it.
@@ -123,9 +137,12 @@ def _texture(part: Sequence[Token], carry: Carry) -> list[Claim]:
 
 def _gradient(part: Sequence[Token], carry: Carry) -> list[Claim]:
     (way,), (*start, side) = of(part, "RF"), of(part, "D")
-    lie = of_the_ground(part[:1]) if part[0].tag in "TP" else carry.ground
+    named = of(part, "TP")
+    lie = of_the_ground(named) if named else carry.ground
     if side.value == "centre" or not lie:
         return []  # the terrain rises; what rises besides is not measured
+    if way.value == "amount" and not of(part, "P"):
+        return []  # the tile rises; what increases over it is not said
     if start and start[0].value != _opposite(side.value):
         return []
     subject = "rises" if way.tag == "R" else "falls"
@@ -140,6 +157,8 @@ def _opposite(side: str) -> str:
 
 def _season(part: Sequence[Token], carry: Carry) -> list[Claim]:
     (word,) = of(part, "z")
+    if carry.yearly and part[0].tag != "a":
+        return []
     dates = [_dated(token) for token in of(part, "d")]
     claim = Claim("season", (word.value[0],), value=word.value[1], negated=negated(part))
     return [claim, *dates]
@@ -150,6 +169,8 @@ def _dated(token: Token, negated: bool = False) -> Claim:
 
 
 def _date(part: Sequence[Token], carry: Carry) -> list[Claim]:
+    if carry.yearly and part[0].tag != "a":
+        return []
     return [_dated(token, negated(part)) for token in of(part, "d")]
 
 
@@ -157,6 +178,8 @@ def _position(part: Sequence[Token], carry: Carry) -> list[Claim]:
     for word, place in itertools.pairwise(of(part, "jJ")):
         if word.tag == "j" and word.value != place.value[0]:
             return []
+    if any(token.value != "centre" for token in of(part, "D")):
+        return []
     claims = [Claim("position", (t.value[0],), value=t.value[1]) for t in of(part, "J")]
     return claims + [Claim("position", ("hemisphere",), value=t.value) for t in of(part, "V")]
 
@@ -171,26 +194,27 @@ def _place(part: Sequence[Token], carry: Carry) -> list[Claim]:
 
 MEASURED_PATTERNS: tuple[Pattern, ...] = (
     # numbers of relief, canopy, indices, soil and climate
-    (r"[hb^]*s?P[bvohi:l]*s?[bvoi]*N[,;&]+s[oib]*N", _two_statistics, False),
+    (r"[hb^]*s?P[bvohi:l]*s?[bvoi]*N(?:is)?[,;&]+s[oib]*N", _two_statistics, False),
     (
-        r"(?:Sh?|Th|[hbli^])*(?:so?)?P(?:[oi]S)?s?[bvohi:l]*s?[bvoi]*P?o?N(?:is|X|oS)?",
+        r"(?:Sh?|Th|[hbliv^])*(?:so?|s,)?P(?:\(P\))?(?:[oi]S)?s?[bvohi:l]*s?[bvoi]*P?o?N(?:[ib]?s|XiS|X|[oi]S|l)?",
         _property,
         False,
     ),
     (r"NoS[bhe]P", _property, False),
-    (r"(?:S[he]?|Th|[hb^])*(?:s?P\(N\)|(?:s,?)?No?s?P)", _property, False),
-    (r"(?:s,)?(?:T[vbliR]*|v)N(?:iP|is)?", _lie, False),
-    (r"C[bvho]*s?[bvoi]*N", _height, False),
+    (r"\(s?P[bo]?N\)", _property, True),
+    (r"(?:S[he]?|Th|[hb^])*(?:s?P\(N\)|(?:s,?)?No?s?P(?:iS)?)", _property, False),
+    (r"(?:s,)?(?:T[vbliRF]*|[vl]+i?|b(?=Ni?s)|(?=N$))N(?:iP|is|s)?", _lie, False),
+    (r"s?C[bvho]*s?P?[bvoi]*N(?:is)?(?:[,;&]+s[oib]*N)?", _height, False),
     # words
     (r"[hb^]*T?b?!?WT?|WTb?X?", _word("relief", "W"), False),
     (r"[hb^]*!?y[vbX]?", _word("vigour", "y"), False),
     (r"[hb]*Sb!?c|[hb]*cS", _word("soil word", "c"), False),
     (r"[hb]*(?:Q[b:oi]?!?[uP]|uQ|uS|Sb!?(?:uQ?|P)|QoSb!?[uP])", _texture, False),
-    (r"[TP]?!?[RF](?:ID)?i?D", _gradient, False),
+    (r"[TP]?!?[RF](?:ID)?i?D|iD,?[TP][RF]", _gradient, False),
     # when and where
     (r"[a^bh]*!?[iol]*[ia]*z(?:[o,i]?d)?[aX]?", _season, True),
     (r"[a^bh:]*!?[iol]*[ia]*d(?:a)?", _date, True),
-    (r"[bl^a]*[ir]?(?:j?[b:]*J(?:[,&]*j?[b:]*J)?|V)", _position, True),
+    (r"(?:D(?=[bl]))?[bl^a]*[ir]?(?:j?[bo:]*J(?:[,&]*j?[bo:]*J)?|V)", _position, True),
     (r"[bl^a]*[irB]p(?:[,&]+p)*", _place, True),
 )
 """As those of `patterns_cover.py`."""

@@ -262,8 +262,12 @@ def _ranked(shares: dict[str, float], subject: str, wanted: str, label: str) -> 
             surely > 0 or own < (1 - TOLERANCES.word) * TOLERANCES.dominates,
             found,
         )
-    before = int(wanted) - 1
     there = own >= TOLERANCES.present
+    if wanted == "last":
+        rarer = [s for s in others if TOLERANCES.present <= s < own - TOLERANCES.larger]
+        alike = [s for s in others if TOLERANCES.absent < s < own + TOLERANCES.larger]
+        return _decide(there and not alike, bool(rarer) or own <= TOLERANCES.absent, found)
+    before = int(wanted) - 1
     return _decide(surely == maybe == before and there, not surely <= before <= maybe, found)
 
 
