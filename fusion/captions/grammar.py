@@ -40,9 +40,7 @@ def _compiled() -> tuple[tuple[re.Pattern[str], Build, bool], ...]:
 
 _BREAK = re.compile(r"[,;&.:]+")
 _ENDS = re.compile(r"[CG](?:\(N\))?$")
-
-
-_TILE = re.compile(r"(the|this) (tile|scene|image|area|landscape|region|site|view|surface) ", re.I)
+_TILE = re.compile(r"(the|this) (tile|scene|image|area|landscape|region|site|view) ", re.I)
 
 
 def _parse(found: list[Token], of_tile: bool) -> _Understood | None:

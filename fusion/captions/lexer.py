@@ -355,9 +355,8 @@ def tokens(sentence: str, names: Iterable[str] = ()) -> list[Token]:
         sentence: One sentence.
         names: Place names of the tile; they are found where they are written with a capital.
     """
-    text = (
-        sentence.strip().rstrip(".!?").replace("’", "'").replace("—", " ; ").replace(" - ", " ; ")
-    )
+    text = sentence.strip().rstrip(".!?").replace("’", "'")
+    text = text.replace("—", " ; ").replace(" - ", " ; ")
     text = re.sub(r"(?<=\d)\s*[–-]\s*(?=\d)(?!\d\d-)", " to ", _keep_dates(text))
     text = _spaced(text).replace("\x00", "-")
     written = _TOKEN.findall(text)

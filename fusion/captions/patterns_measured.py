@@ -16,7 +16,6 @@ from fusion.texture import texture_systems
 
 _PROPERTY_KIND = {"elevation": "elevation", "relief": "elevation", "canopy_height": "canopy"}
 
-
 _OF_MANY = ("mean", "median")
 """Statistics that are meant by default of what has many values, of which one is the highest."""
 
@@ -71,21 +70,20 @@ _HEIGHT = Token("P", "", ("canopy_height", "canopy_height", "median", None))
 
 
 def _lie(part: Sequence[Token], carry: Carry) -> list[Claim]:
-    """How high the land lies."""
-    rest = [token for token in part if token.tag in "svbiN"]
+    """How high the land lies: from where to where, at its highest, or on average."""
     (number,), ways, said = of(part, "N"), of(part, "RF"), of(part, "vs")
     if any(token.value != _ELEVATION.value for token in of(part, "P")):
         return []
     if not of(part, "T") and not carry.ground:
         return []
+    rest = [token for token in part if token.tag in "svbiN"]
     if number.value.low != number.value.high:
         if ways and ways[0].tag == "F":
             return []  # it falls from the higher end
-    else:
-        if ways and ways[0].text.split()[-1] == "to":
-            rest.append(Token("s", "", {"R": "maximum", "F": "minimum"}[ways[0].tag]))
-        elif ways or (said and not any(token.value for token in said)):
-            return []  # by so much, or to there?
+    elif ways and ways[0].text.endswith(" to"):
+        rest.append(Token("s", "", {"R": "maximum", "F": "minimum"}[ways[0].tag]))
+    elif ways or len(part) == 1 or (said and not any(token.value for token in said)):
+        return []  # by so much, or to there?
     return _property([_ELEVATION, *rest], Carry())
 
 
