@@ -130,6 +130,9 @@ def _ranked(shares: Mapping[str, float], subject: str, wanted: str | None) -> bo
         least = min(rest, default=100.0)
         rarer = any(TOLERANCES.present <= s < own - TOLERANCES.larger for s in rest)
         return _either(there and least > own + TOLERANCES.larger, rarer)
+    if wanted == "by far":
+        most = max(s for name, s in shares.items() if name != subject)
+        return _either(there and own >= TOLERANCES.far * most, own < TOLERANCES.not_far * most)
     place = int(wanted or 1) - 1
     return _either(
         len(surely) == len(before) == place and there, not len(surely) <= place <= len(before)
@@ -265,7 +268,11 @@ def _region(claim: Claim, facts: Facts, tile: Tile) -> bool | None:
     if claim.statistic == "present":
         return False if share is not None and share <= TOLERANCES.absent else None
     first = next((r.cover for r in facts.regions if r.side == claim.object), None)
-    return None if first is None or share is None else first == claim.subject[0]
+    if first is None or share is None:
+        return None
+    largest = first == claim.subject[0]
+    # How much of the side the largest class covers is not known from the facts.
+    return None if claim.statistic == "most" and largest else largest
 
 
 def _agreement(claim: Claim, facts: Facts, tile: Tile) -> bool | None:

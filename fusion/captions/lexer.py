@@ -143,6 +143,11 @@ _SMALL += " fifteen sixteen seventeen eighteen nineteen"
 _TENS = "twenty thirty forty fifty sixty seventy eighty ninety"
 _SPELLED = {word: float(i) for i, word in enumerate(_SMALL.split())}
 _SPELLED |= {word: 20.0 + 10 * i for i, word in enumerate(_TENS.split())}
+_ORDINAL = re.compile(
+    rf"\b(\d\d?)(?:st|nd|rd|th)\b(?:\s+of)?(?=\s+(?:{'|'.join(vocabulary()['months'])})|,?\s+\d{{4}})",
+    re.IGNORECASE,
+)
+"""A day of a month as it is spoken: `3rd of` May, May `3rd`, 2021."""
 _PARTS_OF_SEASON = {"early": 0, "mid": 1, "late": 2}
 _ONE_SIDED = ("above", "below", "at least", "at most")
 
@@ -355,7 +360,7 @@ def tokens(sentence: str, names: Iterable[str] = ()) -> list[Token]:
         sentence: One sentence.
         names: Place names of the tile; they are found where they are written with a capital.
     """
-    text = sentence.strip().rstrip(".!?").replace("’", "'")
+    text = _ORDINAL.sub(r"\1", sentence.strip().rstrip(".!?").replace("’", "'"))
     text = text.replace("—", " ; ").replace(" - ", " ; ")
     text = re.sub(r"(?<=\d)\s*[–-]\s*(?=\d)(?!\d\d-)", " to ", _keep_dates(text))
     text = _spaced(text).replace("\x00", "-")

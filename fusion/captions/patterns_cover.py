@@ -202,12 +202,15 @@ def _located(part: Sequence[Token], carry: Carry) -> list[Claim]:
 
 _MOST = Number(50.0, 50.0, "at least", True, "%")
 """What the lexer makes of `most of`."""
-_OVER_HALF = ((50.0, "above"), (50.0, "at least"))
+
+
+def _is_most(number: Number) -> bool:
+    return number == _MOST or (number.low, number.bound) in ((50.0, "above"), (50.0, "at least"))
 
 
 def _mostly_in(part: Sequence[Token], carry: Carry) -> list[Claim]:
     (number,), (what,), (side,) = of(part, "N"), of(part, "C"), of(part, "D")
-    if number.value != _MOST and (number.value.low, number.value.bound) not in _OVER_HALF:
+    if not _is_most(number.value):
         return []
     return [Claim("side", (what.value,), object=side.value, narrower=what.narrower)]
 
@@ -224,6 +227,15 @@ def _somewhere(part: Sequence[Token], carry: Carry) -> list[Claim]:
         ),
         *_extents(part),
     ]
+
+
+def _most_of(part: Sequence[Token], carry: Carry) -> list[Claim]:
+    """A class that covers most of a side of the tile."""
+    (number,), (what,), (side,) = of(part, "N"), of(part, "C"), of(part, "D")
+    if not _is_most(number.value):
+        return []
+    claim = Claim("region", (what.value,), object=side.value, statistic="most")
+    return [replace(claim, narrower=what.narrower)]
 
 
 def _beside(part: Sequence[Token], carry: Carry) -> list[Claim]:
@@ -340,6 +352,7 @@ COVER_PATTERNS: tuple[Pattern, ...] = (
     (r"iD,?l+K?C", _located, False),
     (r"No?C[blX]+i?D|DhNo?C", _mostly_in, False),
     (r"iD,?[bXh]+K?C|Dh+C", _somewhere, False),
+    (r"CvNo?D|No?D[be]+C", _most_of, False),
     (r"[\^w]?[bl]+q?!?l?iD", _located, False),
     (
         r"D(?:[,&]+D)*[bh]*q+[eh]?C|[hb]?qCiD|iD,?\^?b?q+C|CA(?:[,&]*i?D)+|iD,?C(?:A|bk)|iD,?k[b:]C"

@@ -135,8 +135,10 @@ def _texture(part: Sequence[Token], carry: Carry) -> list[Claim]:
 
 def _gradient(part: Sequence[Token], carry: Carry) -> list[Claim]:
     (way,), (*start, side) = of(part, "RF"), of(part, "D")
+    if start and (of(part, "t") or part[0] is start[0]):
+        start, side = [side], start[0]  # "is higher in the north than", "the north is higher than"
     named = of(part, "TP")
-    lie = of_the_ground(named) if named else carry.ground
+    lie = of_the_ground(named) if named else carry.ground or part[0].tag == "D"
     if side.value == "centre" or not lie:
         return []  # the terrain rises; what rises besides is not measured
     if way.value == "amount" and not of(part, "P"):
@@ -194,21 +196,21 @@ MEASURED_PATTERNS: tuple[Pattern, ...] = (
     # numbers of relief, canopy, indices, soil and climate
     (r"[hb^]*s?P[bvohi:l]*s?[bvoi]*N(?:is)?[,;&]+s[oib]*N", _two_statistics, False),
     (
-        r"(?:Sh?|Th|[hbliv^])*(?:so?|s,)?P(?:\(P\))?(?:[oi]S)?s?[bvohi:l]*s?[bvoi]*P?o?N(?:[ib]?s|XiS|X|[oi]S|l)?",
+        r"(?:iS,?)?(?:Sh?|Th?|[hbliv^])*(?:so?|s,)?P(?:\(P\))?(?:[oi]S)?s?[bvohi:l]*s?[bvoi]*P?o?N(?:[ib]?s|XiS|X|[oi]S|l)?",
         _property,
         False,
     ),
     (r"NoS[bhe]P", _property, False),
     (r"\(s?P[bo]?N\)", _property, True),
     (r"(?:S[he]?|Th|[hb^])*(?:s?P\(N\)|(?:s,?)?No?s?P(?:iS)?)", _property, False),
-    (r"(?:s,)?(?:T[vbliRF]*|[vl]+i?|b(?=Ni?s)|(?=N$))N(?:iP|is|s)?", _lie, False),
+    (r"(?:s,)?(?:T[vblioRFs]*|[vl]+i?|b(?=Ni?s)|(?=N$))N(?:iP|is|s)?", _lie, False),
     (r"s?C[bvho]*s?P?[bvoi]*N(?:is)?(?:[,;&]+s[oib]*N)?", _height, False),
     # words
     (r"[hb^]*T?b?!?WT?|WTb?X?", _word("relief", "W"), False),
     (r"[hb^]*!?y[vbX]?", _word("vigour", "y"), False),
     (r"[hb]*Sb!?c|[hb]*cS", _word("soil word", "c"), False),
     (r"[hb]*(?:Q[b:oi]?!?[uP]|uQ|uS|Sb!?(?:uQ?|P)|QoSb!?[uP])", _texture, False),
-    (r"[TP]?!?[RF](?:ID)?i?D|iD,?[TP][RF]", _gradient, False),
+    (r"[TP][RF]Dti?D|D[RF]D|iD,?[TP][RF]|[TP]?!?[RF](?:ID)?i?D", _gradient, False),
     # when and where
     (r"[a^bh]*!?[iol]*[ia]*z(?:[o,i]?d)?[aX]?", _season, True),
     (r"[a^bh:]*!?[iol]*[ia]*d(?:a)?", _date, True),

@@ -267,6 +267,10 @@ def _ranked(shares: dict[str, float], subject: str, wanted: str, label: str) -> 
         rarer = [s for s in others if TOLERANCES.present <= s < own - TOLERANCES.larger]
         alike = [s for s in others if TOLERANCES.absent < s < own + TOLERANCES.larger]
         return _decide(there and not alike, bool(rarer) or own <= TOLERANCES.absent, found)
+    if wanted == "by far":
+        next_ = max(others)
+        yes = there and own >= TOLERANCES.far * next_
+        return _decide(yes, surely > 0 or own < TOLERANCES.not_far * next_, found)
     before = int(wanted) - 1
     return _decide(surely == maybe == before and there, not surely <= before <= maybe, found)
 
@@ -405,6 +409,8 @@ def _region(claim: Claim, evidence: Evidence) -> _Answer:
     found = f"{_name(claim, evidence)}: {cover} {own:.1f} % of the {claim.object}"
     if claim.statistic == "present":
         return _decide(own >= TOLERANCES.present, own <= TOLERANCES.absent, found)
+    if claim.statistic == "most":
+        return _decide(own >= 50.0, own < 50.0 - TOLERANCES.share, found)
     next_ = max(share for name, share in shares.items() if name != cover)
     ahead = own - next_
     enough = own >= TOLERANCES.dominates

@@ -109,6 +109,8 @@ HEIGHT = "canopy canopy_height maximum"
                 "The ground rises from south to north.",
                 "Towards the north, the terrain rises.",
                 "The tile is highest in the north.",
+                "The terrain is higher in the north than in the south.",
+                "The north is higher than the south.",
             ],
         ),
         (
@@ -161,6 +163,7 @@ def test_many_words_make_one_claim(claim: str, texts: list[str]) -> None:
         ("Forest surrounds the water.", ["border water+tree surrounded"]),
         ("No forest borders the water.", ["not border tree+water borders"]),
         ("The smallest class is water.", ["cover rank water last"]),
+        ("Cropland is by far the largest class.", ["cover rank crop by far"]),
         # regions
         (
             "The southern and western parts are dominated by cropland.",
@@ -170,6 +173,8 @@ def test_many_words_make_one_claim(claim: str, texts: list[str]) -> None:
         ("The western part contains water.", ["region water west present"]),
         ("North-east of the water there is forest.", ["side tree+water north-east"]),
         ("More than half of the forest lies in the west.", ["side tree west"]),
+        ("Most of the south is cropland.", ["region crop south most"]),
+        ("Cropland covers most of the south.", ["region crop south most"]),
         # the highest of many, and how far they differ
         ("Trees are up to 27 m tall.", [f"{HEIGHT} about 27m"]),
         ("Elevation varies by 127 m.", ["elevation relief value 127m"]),
@@ -229,6 +234,27 @@ def test_a_phrase_with_slots_is_all_that_their_words_make() -> None:
     assert "slots" not in vocabulary()
 
 
+@pytest.mark.parametrize(
+    "text", ["It dates from the 3rd of May 2021.", "It dates from May 3rd, 2021."]
+)
+def test_a_day_may_be_an_ordinal(text: str) -> None:
+    assert [claim.value for claim in claims_of(text)[0]] == [(2021, 5, 3)]
+
+
+@pytest.mark.parametrize(
+    ("text", "status"),
+    [
+        ("Most of the south is cropland.", "supported"),
+        ("Most of the north-east is forest.", "supported"),
+        ("Most of the south is forest.", "contradicted"),
+        ("Most of the north is forest.", "unsupported"),  # 49.6 %
+    ],
+)
+def test_most_of_a_side_is_half_of_it(text: str, status: str) -> None:
+    (read,) = verify(text, TILE).sentences
+    assert read.status == status
+
+
 # The tile has 67.9 % cropland, 27.8 % trees and 4.3 % water.
 @pytest.mark.parametrize(
     ("text", "status"),
@@ -237,6 +263,8 @@ def test_a_phrase_with_slots_is_all_that_their_words_make() -> None:
         ("Forest is far more extensive than cropland.", "contradicted"),
         ("There is much less water than forest.", "supported"),
         ("The smallest class is water.", "supported"),
+        ("Cropland is by far the largest class.", "supported"),
+        ("Forest is by far the largest class.", "contradicted"),
         ("Water is not the smallest class.", "contradicted"),
         ("The least common class is forest.", "contradicted"),
         ("Snow is the smallest class.", "contradicted"),
