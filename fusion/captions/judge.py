@@ -131,7 +131,7 @@ def _ranked(shares: Mapping[str, float], subject: str, wanted: str | None) -> bo
         rarer = any(TOLERANCES.present <= s < own - TOLERANCES.larger for s in rest)
         return _either(there and least > own + TOLERANCES.larger, rarer)
     if wanted == "by far":
-        most = max(s for name, s in shares.items() if name != subject)
+        most = max((s for name, s in shares.items() if name != subject), default=0.0)
         return _either(there and own >= TOLERANCES.far * most, own < TOLERANCES.not_far * most)
     place = int(wanted or 1) - 1
     return _either(

@@ -268,7 +268,7 @@ def _ranked(shares: dict[str, float], subject: str, wanted: str, label: str) -> 
         alike = [s for s in others if TOLERANCES.absent < s < own + TOLERANCES.larger]
         return _decide(there and not alike, bool(rarer) or own <= TOLERANCES.absent, found)
     if wanted == "by far":
-        next_ = max(others)
+        next_ = max(others, default=0.0)
         yes = there and own >= TOLERANCES.far * next_
         return _decide(yes, surely > 0 or own < TOLERANCES.not_far * next_, found)
     before = int(wanted) - 1

@@ -1,6 +1,8 @@
 """Free prose: many words for one claim, and words near to them that make another, or none."""
 
+import numpy as np
 import pytest
+from drawn_tiles import tile
 from good_tile import good_tile
 
 from fusion.captions.claims import Claim
@@ -277,3 +279,10 @@ def test_much_more_the_least_and_the_whole_are_checked(text: str, status: str) -
     assert read.status == status
     facts = measure(TILE)
     assert all(holds(v.claim, facts, TILE) for v in read.verdicts) is (status == "supported")
+
+
+def test_where_there_is_one_class_it_is_the_largest_by_far() -> None:
+    made = tile({"worldcover": np.full((128, 128), 10)})
+    (read,) = verify("Forest is by far the largest class.", made).sentences
+    assert read.status == "supported"
+    assert holds(read.verdicts[0].claim, measure(made), made)
