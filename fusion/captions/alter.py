@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from fusion.captions.grammar import Claim
+from fusion.captions.claims import Claim
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from dataclasses import replace
 import numpy as np
 
 from fusion.captions.alter import Alteration, Spot, only, put, replaced, spots_of
-from fusion.captions.grammar import Claim
+from fusion.captions.claims import Claim
 from fusion.captions.judge import number_holds, share_of_part
 from fusion.captions.lexer import Number
 from fusion.captions.measure import Facts

@@ -10,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 
 from fusion.captions.alter import Alteration, only, pick, put, replaced, spots_of
-from fusion.captions.grammar import Claim
+from fusion.captions.claims import Claim
 from fusion.captions.lexer import Number
 from fusion.captions.vocabulary import vocabulary
 from fusion.texture import texture_systems

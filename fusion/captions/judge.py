@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adapters.modalities import ROI_M
-from fusion.captions.grammar import Claim
+from fusion.captions.claims import Claim
 from fusion.captions.lexer import Number
 from fusion.captions.measure import Facts
 from fusion.captions.vocabulary import TOLERANCES, season, tolerance, vocabulary, words
@@ -124,8 +124,16 @@ def _ranked(shares: Mapping[str, float], subject: str, wanted: str | None) -> bo
     if wanted == "dominates":
         low = (1 - TOLERANCES.word) * TOLERANCES.dominates
         return _either(not before and own >= TOLERANCES.dominates, bool(surely) or own < low)
-    place = int(wanted or 1) - 1
     there = own >= TOLERANCES.present
+    if wanted == "last":
+        rest = [s for name, s in shares.items() if name != subject and s > TOLERANCES.absent]
+        least = min(rest, default=100.0)
+        rarer = any(TOLERANCES.present <= s < own - TOLERANCES.larger for s in rest)
+        return _either(there and least > own + TOLERANCES.larger, rarer)
+    if wanted == "by far":
+        most = max((s for name, s in shares.items() if name != subject), default=0.0)
+        return _either(there and own >= TOLERANCES.far * most, own < TOLERANCES.not_far * most)
+    place = int(wanted or 1) - 1
     return _either(
         len(surely) == len(before) == place and there, not len(surely) <= place <= len(before)
     )
@@ -170,10 +178,16 @@ def _cover_relation(claim: Claim, facts: Facts, tile: Tile) -> bool | None:
     one, other = (_share(facts, cover, claim.source) for cover in claim.subject)
     if one is None or other is None or claim.subject[0] == claim.subject[1]:
         return None
-    if claim.object in ("larger", "smaller"):
-        ahead = one - other if claim.object == "larger" else other - one
+    how, _, way = (claim.object or "").rpartition(" ")
+    if way in ("larger", "smaller"):
+        more, less = (one, other) if way == "larger" else (other, one)
         both = min(one, other) >= TOLERANCES.present
-        return _either(ahead >= TOLERANCES.larger and both, ahead <= -TOLERANCES.larger)
+        enough = how != "far" or more >= TOLERANCES.far * less
+        not_enough = how == "far" and more < TOLERANCES.not_far * less
+        return _either(
+            more - less >= TOLERANCES.larger and both and enough,
+            more - less <= -TOLERANCES.larger or not_enough,
+        )
     if claim.object == "next":
         ranked = [share for _, share in facts.order]
         between = any(other + TOLERANCES.larger < s < one - TOLERANCES.larger for s in ranked)
@@ -254,7 +268,11 @@ def _region(claim: Claim, facts: Facts, tile: Tile) -> bool | None:
     if claim.statistic == "present":
         return False if share is not None and share <= TOLERANCES.absent else None
     first = next((r.cover for r in facts.regions if r.side == claim.object), None)
-    return None if first is None or share is None else first == claim.subject[0]
+    if first is None or share is None:
+        return None
+    largest = first == claim.subject[0]
+    # How much of the side the largest class covers is not known from the facts.
+    return None if claim.statistic == "most" and largest else largest
 
 
 def _agreement(claim: Claim, facts: Facts, tile: Tile) -> bool | None:

@@ -8,7 +8,7 @@ what a sequence of tokens says (`grammar.py`), or whether it is true (`verifier.
 import functools
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from fusion.captions.vocabulary import vocabulary
@@ -54,12 +54,16 @@ class Token:
 TAGS = {
     "nothing": "",
     "covers": "v",
+    "reaches": "v",
     "has": "h",
+    "there": "h",
+    "made of": "e",
     "is": "b",
     "lies": "l",
     "exists": "X",
     "absent": "Z",
     "none": "n",
+    "lacks": "n",
     "not": "!",
     "in": "i",
     "near": "r",
@@ -68,13 +72,18 @@ TAGS = {
     "or": "|",
     "break": ";",
     "it": "^",
+    "which": "w",
     "mostly": "q",
     "dominates": "A",
     "followed": "f",
     "larger": ">",
     "smaller": "<",
+    "far larger": ">",
+    "far smaller": "<",
     "more": "m",
     "less": "M",
+    "far more": "m",
+    "far less": "M",
     "than": "t",
     "equal": "=",
     "similar": "E",
@@ -82,11 +91,17 @@ TAGS = {
     "borders": "B",
     "mutual": "U",
     "surrounded": "O",
+    "surrounds": "O",
     "agree": "g",
     "terrain": "T",
     "rises": "R",
     "falls": "F",
+    "increases": "R",
+    "decreases": "F",
+    "from": "I",
     "taken": "a",
+    "axis lat": "j",
+    "axis lon": "j",
     "hemisphere north": "V",
     "hemisphere south": "V",
     "as": "@",
@@ -96,6 +111,24 @@ TAGS = {
     "both maps": "2",
 }
 """Words of the grammar -> their tag."""
+
+_VALUES = {
+    "hemisphere north": "north",
+    "hemisphere south": "south",
+    "axis lat": "lat",
+    "axis lon": "lon",
+    "reaches": "maximum",
+    "there": "there",
+    "far larger": "far",
+    "far smaller": "far",
+    "far more": "far",
+    "far less": "far",
+    "surrounds": "other",
+    "lacks": "each",
+    "increases": "amount",
+    "decreases": "amount",
+}
+"""Words of the grammar that mean one of several things -> which."""
 
 _TOKEN = re.compile(
     r"\d{4}-\d{2}-\d{2}(?![\d-])"
@@ -110,6 +143,11 @@ _SMALL += " fifteen sixteen seventeen eighteen nineteen"
 _TENS = "twenty thirty forty fifty sixty seventy eighty ninety"
 _SPELLED = {word: float(i) for i, word in enumerate(_SMALL.split())}
 _SPELLED |= {word: 20.0 + 10 * i for i, word in enumerate(_TENS.split())}
+_ORDINAL = re.compile(
+    rf"\b(\d\d?)(?:st|nd|rd|th)\b(?:\s+of)?(?=\s+(?:{'|'.join(vocabulary()['months'])})|,?\s+\d{{4}})",
+    re.IGNORECASE,
+)
+"""A day of a month as it is spoken: `3rd of` May, May `3rd`, 2021."""
 _PARTS_OF_SEASON = {"early": 0, "mid": 1, "late": 2}
 _ONE_SIDED = ("above", "below", "at least", "at most")
 
@@ -148,6 +186,7 @@ def _lexicon() -> dict[tuple[str, ...], Token]:
     for vector in ("soil", "climate"):
         for name, entry in known[vector].items():
             put(entry["names"], "P", (vector, name, "value", None))
+            put(entry.get("of_mean", ()), "P", (vector, name, "moment", None))
     for name, entry in known["properties"].items():
         for statistic, names in entry["names"].items():
             put(names, "P", (name, name, entry["default"], statistic or None))
@@ -174,8 +213,7 @@ def _lexicon() -> dict[tuple[str, ...], Token]:
             put([f"{part} {name}" for name in names], "z", (season, number))
     for kind, names in known["words"].items():
         if kind in TAGS:
-            value = kind.rsplit(" ", 1)[-1] if kind.startswith("hemisphere") else None
-            put(names, TAGS[kind], value)
+            put(names, TAGS[kind], _VALUES.get(kind))
     # The names of properties that are also texture classes or single letters stay properties.
     for name in ("clay", "silt", "sand"):
         found[(name,)] = Token("P", name, ("soil", name, "value", None))
@@ -322,7 +360,8 @@ def tokens(sentence: str, names: Iterable[str] = ()) -> list[Token]:
         sentence: One sentence.
         names: Place names of the tile; they are found where they are written with a capital.
     """
-    text = sentence.strip().rstrip(".!?").replace("—", " ; ").replace(" - ", " ; ")
+    text = _ORDINAL.sub(r"\1", sentence.strip().rstrip(".!?").replace("’", "'"))
+    text = text.replace("—", " ; ").replace(" - ", " ; ")
     text = re.sub(r"(?<=\d)\s*[–-]\s*(?=\d)(?!\d\d-)", " to ", _keep_dates(text))
     text = _spaced(text).replace("\x00", "-")
     written = _TOKEN.findall(text)
@@ -334,6 +373,8 @@ def tokens(sentence: str, names: Iterable[str] = ()) -> list[Token]:
         token, end = _one(written, words, i, places)
         if token.tag:
             found.append(token)
+        elif found and found[-1].tag == "N" and words[i] in ("of", "in", "within"):
+            found[-1] = replace(found[-1], text=f"{found[-1].text} {token.text}")
         i = end
     return found
 

@@ -8,7 +8,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 
-from fusion.captions.grammar import Claim
+from fusion.captions.claims import Claim
 from fusion.captions.verifier import Verified
 
 KEPT_BEFORE = 32

@@ -15,9 +15,10 @@ from typing import Any
 import numpy as np
 
 from fusion.captions.caption import Captioned
+from fusion.captions.claims import KINDS as CLAIM_KINDS
+from fusion.captions.claims import Claim
 from fusion.captions.evidence import Evidence
-from fusion.captions.grammar import KINDS as CLAIM_KINDS
-from fusion.captions.grammar import Claim, claims_of
+from fusion.captions.grammar import claims_of
 from fusion.captions.judge import holds
 from fusion.captions.lexer import tokens
 from fusion.captions.lies import KINDS, planted

@@ -25,7 +25,7 @@ from adapters.errors import CaptionError
 from adapters.modalities import modality
 from fusion.captions import agreement
 from fusion.captions.caption import Captioned
-from fusion.captions.grammar import Claim
+from fusion.captions.claims import Claim
 from fusion.captions.vocabulary import label, vocabulary
 from fusion.tiles.tile import Tile
 

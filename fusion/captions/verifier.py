@@ -11,8 +11,9 @@ from typing import Literal
 import numpy as np
 
 from adapters.modalities import ROI_M
+from fusion.captions.claims import Claim
 from fusion.captions.evidence import Evidence
-from fusion.captions.grammar import Claim, claims_of
+from fusion.captions.grammar import claims_of
 from fusion.captions.lexer import Number, sentences
 from fusion.captions.vocabulary import TOLERANCES, season, tolerance, vocabulary, words
 from fusion.tiles.tile import Tile
@@ -261,8 +262,16 @@ def _ranked(shares: dict[str, float], subject: str, wanted: str, label: str) -> 
             surely > 0 or own < (1 - TOLERANCES.word) * TOLERANCES.dominates,
             found,
         )
-    before = int(wanted) - 1
     there = own >= TOLERANCES.present
+    if wanted == "last":
+        rarer = [s for s in others if TOLERANCES.present <= s < own - TOLERANCES.larger]
+        alike = [s for s in others if TOLERANCES.absent < s < own + TOLERANCES.larger]
+        return _decide(there and not alike, bool(rarer) or own <= TOLERANCES.absent, found)
+    if wanted == "by far":
+        next_ = max(others, default=0.0)
+        yes = there and own >= TOLERANCES.far * next_
+        return _decide(yes, surely > 0 or own < TOLERANCES.not_far * next_, found)
+    before = int(wanted) - 1
     return _decide(surely == maybe == before and there, not surely <= before <= maybe, found)
 
 
@@ -302,11 +311,15 @@ def _cover_relation(claim: Claim, evidence: Evidence) -> _Answer:
     found = f"{_name(claim, evidence)}: {claim.subject[0]} {one:.1f} %, "
     found += f"{claim.subject[1]} {other:.1f} %"
     ahead = one - other
-    if claim.object in ("larger", "smaller"):
-        ahead = ahead if claim.object == "larger" else -ahead
+    how, _, way = (claim.object or "").rpartition(" ")
+    if way in ("larger", "smaller"):
+        ahead = ahead if way == "larger" else -ahead
         if min(one, other) < TOLERANCES.present and ahead > 0:
             return "unsupported", f"{found}: one is hardly there"
-        return _decide(ahead >= TOLERANCES.larger, ahead <= -TOLERANCES.larger, found)
+        times = 0.5 * (one + other + ahead) / (0.5 * (one + other - ahead) or 1e-9)
+        yes = how != "far" or times >= TOLERANCES.far
+        no = how == "far" and times < TOLERANCES.not_far
+        return _decide(ahead >= TOLERANCES.larger and yes, ahead <= -TOLERANCES.larger or no, found)
     if claim.object == "next":
         between = [
             cover
@@ -396,6 +409,8 @@ def _region(claim: Claim, evidence: Evidence) -> _Answer:
     found = f"{_name(claim, evidence)}: {cover} {own:.1f} % of the {claim.object}"
     if claim.statistic == "present":
         return _decide(own >= TOLERANCES.present, own <= TOLERANCES.absent, found)
+    if claim.statistic == "most":
+        return _decide(own >= 50.0, own < 50.0 - TOLERANCES.share, found)
     next_ = max(share for name, share in shares.items() if name != cover)
     ahead = own - next_
     enough = own >= TOLERANCES.dominates

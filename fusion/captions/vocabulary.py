@@ -6,6 +6,8 @@ those who check share words, never measurements.
 """
 
 import functools
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -39,6 +41,9 @@ class Tolerances:
     """... and one of at most this share is not."""
     larger: float = 1.0
     """Points by which a class must exceed another to be the larger one."""
+    far: float = 1.5
+    """Multiple of another class that is "far more" than it ..."""
+    not_far: float = 1.25
     equal: float = 3.0
     equal_relative: float = 0.25
     """Points, and share of the larger class, within which two are equally large; twice the smaller
@@ -122,8 +127,38 @@ class Word:
 
 @functools.cache
 def vocabulary() -> dict[str, Any]:
-    """Contents of `vocabulary.yaml`."""
-    return yaml.safe_load(FILE.read_text(encoding="utf-8"))
+    """Contents of `vocabulary.yaml`; a phrase with slots is all that their words make of it."""
+    read = yaml.safe_load(FILE.read_text(encoding="utf-8"))
+    slots = read.pop("slots")
+    return _filled(read, slots)
+
+
+_SLOT = re.compile(r"\{(\w+)\}")
+
+
+def _filled(node: Any, slots: Mapping[str, Sequence[str]]) -> Any:
+    if isinstance(node, dict):
+        return {key: _filled(value, slots) for key, value in node.items()}
+    if not isinstance(node, list):
+        return node
+    phrases = (p for item in node for p in (_phrases(item, slots) if _slotted(item) else [item]))
+    return list(dict.fromkeys(phrases))
+
+
+def _slotted(item: object) -> bool:
+    return isinstance(item, str) and _SLOT.search(item) is not None
+
+
+def _phrases(phrase: str, slots: Mapping[str, Sequence[str]]) -> list[str]:
+    """Every phrase that the slots of one make."""
+    slot = _SLOT.search(phrase)
+    if slot is None:
+        return [" ".join(phrase.split())]
+    return [
+        made
+        for word in slots[slot[1]]
+        for made in _phrases(phrase.replace(slot[0], word, 1), slots)
+    ]
 
 
 @functools.cache
@@ -197,7 +232,7 @@ def tolerance(kind: str, name: str, value: float) -> float:
     """How far a claimed number may be from a measured one, in the unit of both.
 
     Args:
-        kind: Of the claim, as `grammar.KINDS`.
+        kind: Of the claim, as `claims.KINDS`.
         name: Property that is claimed; of no meaning for shares.
         value: As measured.
     """

@@ -288,7 +288,7 @@ def _extents(facts: Facts, draw: _Draw) -> list[str]:
         for extent in ("a little", "some", "much"):
             limits = words("extents")[extent]
             if cover.centre and limits.start + 1 <= cover.share <= limits.end - 1:
-                said = _pick(draw, vocabulary()["extents"][extent]["names"])
+                said = _pick(draw, vocabulary()["extents"][extent]["written"])
                 texts.append(f"{_tile(draw)} shows {said} {_named(draw, cover.id)}")
     return texts
 

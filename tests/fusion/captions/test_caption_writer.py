@@ -8,8 +8,8 @@ import pytest
 from drawn_tiles import random_tile, tile
 from good_tile import good_tile
 
+from fusion.captions.claims import KINDS
 from fusion.captions.evidence import Evidence
-from fusion.captions.grammar import KINDS
 from fusion.captions.judge import holds
 from fusion.captions.measure import Facts, measure
 from fusion.captions.verifier import Sentence, Verified, verify

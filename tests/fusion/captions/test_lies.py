@@ -8,7 +8,8 @@ from drawn_tiles import random_tile, tile
 from good_tile import good_tile
 
 from fusion.captions.caption import caption_tile
-from fusion.captions.grammar import Claim, claims_of
+from fusion.captions.claims import Claim
+from fusion.captions.grammar import claims_of
 from fusion.captions.judge import holds, share_of_part
 from fusion.captions.lexer import Number
 from fusion.captions.lies import KINDS, Careless, Lie, bury, lies_of, plant, planted
@@ -221,7 +222,7 @@ def test_a_careless_writer_is_corrected() -> None:
 def test_no_unsupported_sentence_is_kept() -> None:
     """Written by hand: false, or more than was measured, in words close to true ones."""
     listed = Path(__file__).with_name("unsupported_sentences.txt").read_text("utf-8").splitlines()
-    assert len(listed) > 350
+    assert len(listed) > 800
     kept = [
         text
         for text in listed
