@@ -244,7 +244,7 @@ def second_book(facts: Facts) -> Iterator[str]:
 
 
 def third_book(facts: Facts) -> Iterator[str]:
-    """True sentences that the check was not mended by."""
+    """True sentences in other words again."""
     covers = [cover for cover in facts.covers if cover.id != "water"]
     for cover in covers[:3]:
         name, share = label(cover.id), f"{cover.share:.1f}"
