@@ -3,8 +3,8 @@
 Builds the tiles of the twin at size demo, captions them, and prints: precision and recall of claims
 by kind, refusals, diversity, planted lies that were found, and true sentences that were lost. True
 sentences are those of the offline writer, and those of the four books of other words in
-`caption_books.py`. Three are by the same author, and what they showed to be missing was added to the
-vocabulary. The fourth is by another author, who had not seen the check, and was left aside.
+`caption_books.py`. Three are by the same author, and what they showed to be missing was added to
+the vocabulary. The fourth is by another author, who had not seen the check, and was left aside.
 Everything is synthetic.
 
     PYTHONPATH=. python benchmarks/captions.py
