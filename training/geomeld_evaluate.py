@@ -142,24 +142,15 @@ def measure(
         learnt[name], segmenters[name] = learn(one, tiles, train, inputs, mapped=mapped)
         asked[name], guessed[name] = ask(one, tiles_of(tiles, held.rows, inputs), segmenters[name])
     report: dict = {"protocol": _protocol(encoder, tiles, train, held), "tiles": {}}
-    of_tiles = [name for name in seen if name != PIXELS]
+    features = {name: (learnt[name], asked[name]) for name in seen if name != PIXELS}
     for target, (labels, truth) in targets(train, held).items():
         report["tiles"][target] = {
-            probe: _probed(
-                fit,
-                train,
-                labels,
-                truth,
-                {name: (learnt[name], asked[name]) for name in of_tiles},
-                bootstrap,
-            )
+            probe: _probed(fit, train, labels, truth, features, bootstrap)
             for probe, fit in PROBES.items()
         }
     if mapped:
         report["segmentation"] = _segmented(train, held, guessed, bootstrap)
-    report["retrieval"] = _retrieved(
-        encoder, tiles, train, held, {name: (learnt[name], asked[name]) for name in of_tiles}, cache
-    )
+    report["retrieval"] = _retrieved(encoder, tiles, train, held, features, cache)
     if mapped:
         few = some(np.arange(len(held.rows)), CHANGED_TILES, _SEED)
         there = list(tiles_of(tiles, held.rows[few], read))
