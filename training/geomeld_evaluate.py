@@ -10,7 +10,6 @@ tiles, the same bands and the same probes.
 """
 
 import collections
-import itertools
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -591,16 +590,17 @@ def _protocol(encoder: TileEncoder, tiles: TileSet, train: Side, held: Side) -> 
 
 def _goals(report: dict) -> list[dict]:
     """Each floor against the model, in each table: is the model above it?"""
-    tables = {
-        f"{target}, {probe}: accuracy": found["accuracy"]
+    asked = [
+        (f"{target}, {probe}: accuracy", found["accuracy"], floor)
         for target, by_probe in report["tiles"].items()
         for probe, found in by_probe.items()
-    }
+        for floor in FLOORS
+    ]
     if "segmentation" in report:
-        tables["land cover of pixels: mean IoU"] = report["segmentation"]["mean IoU"]
+        pixels = report["segmentation"]["mean IoU"]
+        asked += [("land cover of pixels: mean IoU", pixels, f) for f in (*FLOORS, PIXELS)]
     goals = []
-    listed = itertools.product(tables.items(), (*FLOORS, PIXELS))
-    for (score, table), floor in ((t, f) for t, f in listed if f in t[1]["model_minus"]):
+    for score, table, floor in asked:
         difference = table["model_minus"][floor]
         reached = {"the model is better": "reached", "the model is worse": "missed"}
         outcome = reached.get(difference["verdict"] or "", "missed: not distinguishable")

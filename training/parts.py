@@ -1,6 +1,7 @@
 """What the names in a recipe stand for.
 
-Belongs here: one line for each dataset, model and loss. Never here: their code.
+Belongs here: one line for each dataset, model and loss, and a model's exported weights. Never here:
+their code.
 """
 
 from collections.abc import Callable
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import torch
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from adapters.errors import TrainingError
@@ -241,3 +243,23 @@ CALIBRATIONS: dict[str, Callable[..., Any]] = {
     "profile": calibrate_profiles,
 }
 """(model, dataset, seed) -> what turns predicted uncertainty into intervals; kept in the export."""
+
+
+def load_weights(model: nn.Module, run: Path) -> None:
+    """Give a model the weights that a run exported.
+
+    Args:
+        model: Of the architecture that `model.json` of the run tells.
+        run: Folder of a finished run.
+
+    Raises:
+        TrainingError: The weights are of another architecture.
+    """
+    try:
+        model.load_state_dict(load_file(run / "model.safetensors"))
+    except RuntimeError as error:
+        raise TrainingError(
+            "the weights are of another architecture than this code has",
+            file=str(run / "model.safetensors"),
+            remedy="train again: `soilmeld run`",
+        ) from error

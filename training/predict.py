@@ -9,13 +9,12 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import torch
-from safetensors.torch import load_file
 
 from adapters.errors import TrainingError
 from models.soilformer import Prediction
 from training.calibrate import Calibration
 from training.data import Encoded, Schema, encode
-from training.parts import MODELS
+from training.parts import MODELS, load_weights
 from training.recipe import SoilFormerModel
 
 _ROWS = 256
@@ -37,7 +36,7 @@ class Predictor:
             run: Folder of a finished run.
 
         Raises:
-            TrainingError: The run has no exported model.
+            TrainingError: The run has no exported model, or one of another architecture.
         """
         if not (run / "meta.json").is_file():
             raise TrainingError(
@@ -49,7 +48,7 @@ class Predictor:
         self.calibration = Calibration.model_validate(described["calibration"])
         part = SoilFormerModel.model_validate(described["model"])
         self.model = MODELS[part.name](part, self.schema)
-        self.model.load_state_dict(load_file(run / "model.safetensors"))
+        load_weights(self.model, run)
         self.model.eval()
 
     @torch.no_grad()

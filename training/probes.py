@@ -18,7 +18,7 @@ STRENGTHS = (0.01, 0.1, 1.0)
 """Of the logistic probe: the inverse of its penalty."""
 RIDGES = (100.0, 10.0, 1.0, 0.1, 0.01, 0.001)
 """Penalties of linear maps, beside standardised features' variance of 1."""
-POSITIONS = 2**17
+POSITIONS = 2**18
 """Positions that a map of classes is learnt from: some hundreds for each feature."""
 FOLDS = 3
 _ITERATIONS, _TOLERANCE = 1000, 1e-3

@@ -47,9 +47,7 @@ class ProfilePredictor:
             TrainingError: The run has no exported model, one that does not read profiles, or one
                 that was made by other code.
         """
-        from safetensors.torch import load_file
-
-        from training.parts import MODELS
+        from training.parts import MODELS, load_weights
         from training.profile_calibrate import ProfileCalibration
         from training.recipe import SoilNetModel
 
@@ -70,14 +68,7 @@ class ProfilePredictor:
         self.calibration = ProfileCalibration.model_validate(described["calibration"])
         part = SoilNetModel.model_validate(described["model"])
         self.model: nn.Module = MODELS[part.name](part, self.schema)
-        try:
-            self.model.load_state_dict(load_file(run / "model.safetensors"))
-        except RuntimeError as error:
-            raise TrainingError(
-                "the weights are of another architecture than this code has",
-                file=str(run / "model.safetensors"),
-                remedy="train again: `soilmeld run`",
-            ) from error
+        load_weights(self.model, run)
         self.model.eval()
 
     @torch.no_grad()

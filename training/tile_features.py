@@ -11,12 +11,11 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.torch import load_file
 
 from adapters.errors import TrainingError
 from fusion.tiles.tile import Tile
 from models.geomeld_fm import GeoMeldFM
-from training.parts import geomeld_fm
+from training.parts import geomeld_fm, load_weights
 from training.recipe import GeoMeldModel
 from training.text import caption_embeddings
 from training.tile_schema import TileSchema
@@ -60,14 +59,7 @@ class TileEncoder:
         self.schema = TileSchema.model_validate(described["schema"])
         part = GeoMeldModel.model_validate(described["model"])
         self.model: GeoMeldFM = geomeld_fm(part, self.schema)
-        try:
-            self.model.load_state_dict(load_file(run / "model.safetensors"))
-        except RuntimeError as error:
-            raise TrainingError(
-                "the weights are of another architecture than this code has",
-                file=str(run / "model.safetensors"),
-                remedy="train again: `soilmeld run`",
-            ) from error
+        load_weights(self.model, run)
         self.model.eval()
         inputs = tuple(self.schema.modality(name) for name in part.inputs)
         self._read = self.schema.model_copy(update={"modalities": inputs})
