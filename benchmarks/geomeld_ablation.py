@@ -16,14 +16,18 @@ sensor, a land-cover map without errors. What is learnt here says nothing of rea
 
 import argparse
 import datetime
+import functools
 import json
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
 import polars as pl
+import torch
 import yaml
 from shares import train_shares
 
@@ -56,8 +60,10 @@ TARGETS = ("sentinel2", "sentinel1", "relief", "canopy_height", "worldcover")
 SENSORS = ("sentinel2", "sentinel1", "relief")
 ASKED = ("dominant land cover", "texture class")
 """Targets of tiles."""
-BATCH = 4
+BATCH = 2
 """Of some thousand tiles, more steps are worth more than larger ones."""
+PROCESSES = 2
+"""That measure, with a thread each."""
 MOMENTUM = 0.99
 """Of the teacher, for some hundreds to thousands of steps."""
 VARIANTS: dict[str, dict[str, dict[str, object]]] = {
@@ -69,6 +75,7 @@ VARIANTS: dict[str, dict[str, dict[str, object]]] = {
     "full, captions of other tiles": {"dataset": {"captions": "shuffled"}},
     "full, captions without facts": {},
 }
+FLOORS = ("untrained network", "band statistics", "random kernels")
 FACTLESS = "full, captions without facts"
 MANY_SENSORS = "full, three sensors"
 PAIRS = (
@@ -244,55 +251,31 @@ def train_share(share: Path) -> None:
 
 def measured(jobs: list[dict], data: Path) -> dict:
     """Scores of all variants, seeds together, beside floors."""
-    tiles = TileSet(data)
-    train, held = protocol.sides(tiles)
+    tiles, train, held, targets = _asked_tiles(data)
     bootstrap = Bootstrap(held.blocks, 0, "tiles that were held back")
-    targets = {name: both for name, both in protocol.targets(train, held).items() if name in ASKED}
     found: dict[str, dict[str, np.ndarray]] = {}
     by_seed: dict[str, dict[str, list[float]]] = {}
     hits: dict[str, dict[str, list[np.ndarray]]] = {}
     sensor_table: list[dict] = []
-    classes = np.unique(train.cover[train.cover >= 0])
-    floors_of = _encoder(jobs[0])
-    inputs = [m.id for m in protocol.inputs_of(floors_of).modalities]
-    several = {
-        **protocol.floors(floors_of),
-        protocol.PIXELS: Pixels(protocol.inputs_of(floors_of)),
-    }
-    listed = [(name, one) for name, one in several.items()]
-    listed += [(job["name"], _encoder(job)) for job in jobs]
-    for name, encoder in listed:
-        read = SENSORS if name == MANY_SENSORS else inputs
-        learnt, segment = protocol.learn(encoder, tiles, train, read, mapped=True)
-        asked, cover = protocol.ask(encoder, protocol.tiles_of(tiles, held.rows, read), segment)
-        if name == MANY_SENSORS:
-            wanted = (*SENSORS, protocol.LAND_COVER)
-            sensor_table = protocol.changed_sensors(
-                encoder,
-                train,
-                list(protocol.tiles_of(tiles, held.rows, wanted)),
-                held.blocks,
-                learnt,
-                segment,
-                changes(SENSORS),
-            )
-        scores = {"land cover of pixels, mean IoU": probes.confusion(held.cover, cover, classes)}
-        if name != protocol.PIXELS:
-            scores = _confusions(train, targets, learnt, asked) | scores
+    listed = [(name, jobs[0], data) for name in (*FLOORS, protocol.PIXELS)]
+    listed += [(job["name"], job, data) for job in jobs]
+    with ProcessPoolExecutor(PROCESSES, get_context("spawn"), torch.set_num_threads, (1,)) as pool:
+        measures = list(pool.map(_measured_one, *zip(*listed, strict=True)))
+    for (name, _, _), (scores, hit, sensors) in zip(listed, measures, strict=True):
+        sensor_table += sensors
         for score, parts in scores.items():
             so_far = found.setdefault(score, {})
             so_far[name] = so_far.get(name, 0) + parts
             value = float(_score(score)(parts.sum(0, keepdims=True))[0])
             by_seed.setdefault(score, {}).setdefault(name, []).append(value)
-        if isinstance(encoder, TileEncoder) and encoder.model.config.contrast_width:
-            for way, hit in _hits(encoder, tiles, held, asked, data.parent / EMBEDDINGS).items():
-                hits.setdefault(way, {}).setdefault(name, []).append(hit)
+        for way, of_way in hit.items():
+            hits.setdefault(way, {}).setdefault(name, []).append(of_way)
     for score, parts in _commonest(train, held, targets).items():
         for probe in list(found):
             if probe.startswith(score):
                 found[probe]["commonest class"] = parts
                 by_seed[probe]["commonest class"] = []
-    report = {
+    return {
         "training_tiles": int((tiles.index["split"] == "train").sum()),
         "probed_tiles": len(train.rows),
         "held_tiles": len(held.rows),
@@ -319,8 +302,48 @@ def measured(jobs: list[dict], data: Path) -> dict:
         "sensors": sensor_table,
         "retrieval": _recalls(hits, tiles, held),
     }
-    tiles.close()
-    return report
+
+
+@functools.cache
+def _asked_tiles(data: Path) -> tuple[TileSet, protocol.Side, protocol.Side, dict]:
+    """The set, its two sides, and the targets of tiles."""
+    tiles = TileSet(data)
+    train, held = protocol.sides(tiles)
+    targets = {name: both for name, both in protocol.targets(train, held).items() if name in ASKED}
+    return tiles, train, held, targets
+
+
+def _measured_one(
+    name: str, job: dict, data: Path
+) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray], list[dict]]:
+    """Confusions and hits of one trained encoder, or of the floor of this name beside it.
+
+    Of the encoder of many sensors the table of changed sensors, too.
+    """
+    tiles, train, held, targets = _asked_tiles(data)
+    trained = _encoder(job)
+    several = {
+        **protocol.floors(trained),
+        protocol.PIXELS: Pixels(protocol.inputs_of(trained)),
+    }
+    encoder = several.get(name, trained)
+    read = [m.id for m in protocol.inputs_of(trained).modalities]
+    learnt, segment = protocol.learn(encoder, tiles, train, read, mapped=True)
+    asked, cover = protocol.ask(encoder, protocol.tiles_of(tiles, held.rows, read), segment)
+    classes = np.unique(train.cover[train.cover >= 0])
+    scores = {"land cover of pixels, mean IoU": probes.confusion(held.cover, cover, classes)}
+    if name != protocol.PIXELS:
+        scores = _confusions(train, targets, learnt, asked) | scores
+    hits = {}
+    if encoder is trained and trained.model.config.contrast_width:
+        hits = _hits(trained, tiles, held, asked, data.parent / EMBEDDINGS)
+    sensor_table: list[dict] = []
+    if name == MANY_SENSORS:
+        there = list(protocol.tiles_of(tiles, held.rows, (*read, protocol.LAND_COVER)))
+        sensor_table = protocol.changed_sensors(
+            encoder, train, there, held.blocks, learnt, segment, changes(SENSORS)
+        )
+    return scores, hits, sensor_table
 
 
 def _encoder(job: dict) -> TileEncoder:
@@ -372,8 +395,6 @@ def _hits(
     encoder: TileEncoder, tiles: TileSet, held: protocol.Side, pooled: np.ndarray, cache: Path
 ) -> dict[str, np.ndarray]:
     """(n, 3) hits of true captions, whatever captions the encoder was taught by."""
-    import torch
-
     captions = tiles.index["caption"].to_list()
     there = np.array([captions[row] is not None for row in held.rows])
     text = caption_embeddings(captions, cache)[held.rows[there]]

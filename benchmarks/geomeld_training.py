@@ -75,8 +75,8 @@ def made_batch(rows: int, draw: int) -> TileBatch:
         "present": {name: torch.ones(v.shape, dtype=torch.bool) for name, v in values.items()},
         "hidden_bands": {"sentinel2": torch.zeros(rows, 12, dtype=torch.bool)},
         "visible": torch.from_numpy(visible_patches(COLUMNS**2, SEEN, 1, draws)),
-        "caption": F.normalize(torch.randn(rows, 384, generator=generator), dim=-1),
-        "captioned": torch.ones(rows, dtype=torch.bool),
+        "caption": F.normalize(torch.randn(rows, 65, 384, generator=generator), dim=-1),
+        "sentence": torch.arange(rows * 65).view(rows, 65),
     }
 
 

@@ -188,11 +188,24 @@ class Block(nn.Module):
         Returns:
             (B, W, p, p, C).
         """
-        mixed = patches.collect(self.depthwise(patches.spread(x, positions)), positions)
-        wide = self.response(F.gelu(self.expand(self.norm(mixed))))
+        wide = self.wide(x, patches, positions)
         if wanted is not None:
             x, wide = take(x, wanted), take(wide, wanted)
         return x + self.reduce(wide)
+
+    def wide(self, x: Tensor, patches: Patches, positions: Tensor) -> Tensor:
+        """The layer of the MLP between its two maps.
+
+        Args:
+            x: (B, V, p, p, C).
+            patches: Of the V patches.
+            positions: Of `x` in the dense map.
+
+        Returns:
+            (B, V, p, p, 4 C).
+        """
+        mixed = patches.collect(self.depthwise(patches.spread(x, positions)), positions)
+        return self.response(F.gelu(self.expand(self.norm(mixed))))
 
 
 def take(x: Tensor, index: Tensor) -> Tensor:
@@ -252,7 +265,8 @@ class ConvNeXtV2(nn.Module):
         if patch % STEPS:
             raise ValueError(f"patch must be a multiple of {STEPS}, got {patch}")
         blocks, widths = SIZES[size]
-        self.patch, self.width, self.widths = patch, widths[-1], sum(widths)
+        self.patch, self.width = patch, widths[-1]
+        self.pyramid_width = 4 * widths[0] * blocks[0] + sum(widths)
         self.stem = Stem(channels, widths[0], patch // STEPS)
         self.down = nn.ModuleList(
             Down(width, out) for width, out in zip(widths[:-1], widths[1:], strict=True)
@@ -277,22 +291,25 @@ class ConvNeXtV2(nn.Module):
         Raises:
             ValueError: The tile is not made of whole patches, or counts differ.
         """
-        *_, last = self._stages(pixels, self._patches(pixels, visible))
+        *_, (last, _) = self._stages(pixels, self._patches(pixels, visible))
         return self.norm(last[:, :, 0, 0])
 
     def pyramid(self, pixels: Tensor, visible: Tensor) -> Tensor:
-        """The channels of all stages at each position of the first one.
+        """What all stages know of each position of the first one.
 
         Args:
             pixels: As for `forward`.
             visible: As for `forward`.
 
         Returns:
-            (B, V, 8, 8, sum of widths): positions of patch / 8 pixels. Each stage's channels are
-            standardised by themselves; the last ones, alike in a whole patch, are its token.
+            (B, V, 8, 8, pyramid width): positions of patch / 8 pixels. First the wide layers of
+            the first stage's blocks: with its few channels alone, little would be known of a
+            single position. Then the channels of all stages; the last ones, alike in a whole
+            patch, are its token. Each layer and stage is standardised by itself.
         """
-        *stages, last = self._stages(pixels, self._patches(pixels, visible))
-        normed = [F.layer_norm(x, x.shape[-1:], eps=EPSILON) for x in stages]
+        (first, wide), *middle, (last, _) = self._stages(pixels, self._patches(pixels, visible))
+        fine = [*wide, first, *(x for x, _ in middle)]
+        normed = [F.layer_norm(x, x.shape[-1:], eps=EPSILON) for x in fine]
         parts = []
         for x in (*normed, self.norm(last)):
             b, v, p, _, c = x.shape
@@ -310,16 +327,17 @@ class ConvNeXtV2(nn.Module):
             raise ValueError(f"{visible.shape[1]} patches do not fit {height} x {width} pixels")
         return Patches.visible(visible, columns)
 
-    def _stages(self, pixels: Tensor, patches: Patches) -> Iterator[Tensor]:
-        """Output of each stage, (B, V, p, p, C)."""
+    def _stages(self, pixels: Tensor, patches: Patches) -> Iterator[tuple[Tensor, list[Tensor]]]:
+        """Output of each stage, (B, V, p, p, C), and the wide layers of its blocks."""
         x = self.stem(pixels, patches)
         for stage, blocks in enumerate(self.stages):
             if stage:
                 x = self.down[stage - 1](x)
-            positions = patches.positions(x.shape[2])
+            positions, wide = patches.positions(x.shape[2]), []
             for block in blocks:
-                x = block(x, patches, positions)
-            yield x
+                wide.append(block.wide(x, patches, positions))
+                x = x + block.reduce(wide[-1])
+            yield x, wide
 
 
 def initialise(module: nn.Module) -> None:

@@ -12,9 +12,10 @@ the tile's pooled features are set beside a sentence about it (CLIP, arXiv 2103.
   that band in its place, by a channel of absence beside each band.
 * A modality that the encoder does not read is hidden from it everywhere, and restored in all
   patches; one that it reads, in the hidden patches alone. Heads are computed for nothing else.
-* In visible patches a linear map of all stages' channels is added to what such a modality's decoder
-  restores, so that the early stages learn what tells it pixel by pixel: one token a patch is too
-  little for that (supervision of early layers: Lee et al. 2015, arXiv 1409.5185).
+* In visible patches a linear map of what all stages know of a position is added to what such a
+  modality's decoder restores, so that the early stages learn what tells it pixel by pixel: one
+  token a patch is too little for that (supervision of early layers: Lee et al. 2015, arXiv
+  1409.5185).
 """
 
 import math
@@ -88,9 +89,10 @@ class TileBatch(TypedDict):
     visible: Tensor
     """(B, patches) bool, row-major: patches that the encoder sees, as many in every row."""
     caption: Tensor
-    """(B, width) embedding of the caption, standing for nothing where there is none."""
-    captioned: Tensor
-    """(B,) bool."""
+    """(B, 1 + K, width) embeddings: of the tile's caption, then of K captions of other tiles that
+    it is to be told apart from; what stands where there is none is never read."""
+    sentence: Tensor
+    """(B, 1 + K) int64: captions that say the same have the same number; -1 where there is none."""
     stand_in: NotRequired[Tensor]
     """() bool: the rows only keep a process busy that has none of its own; they count nowhere."""
 
@@ -122,7 +124,7 @@ class TilePrediction(TypedDict):
     image: Tensor | None
     """(B, contrast width) unit vectors; None without captions."""
     text: Tensor | None
-    """(B, contrast width) unit vectors."""
+    """(B, 1 + K, contrast width) unit vectors, of the captions in the batch."""
     temperature: Tensor | None
     """()."""
 
@@ -244,7 +246,7 @@ class GeoMeldFM(nn.Module):
             out = edge**2 * target.channels
             decoders[target.id] = Decoder(width, config.decoder_width, config.decoder_blocks, out)
             if target.id not in read and edge % STEPS == 0:
-                fine[target.id] = nn.Linear(self.encoder.widths, out // STEPS**2)
+                fine[target.id] = nn.Linear(self.encoder.pyramid_width, out // STEPS**2)
         self.decoders, self.heads = nn.ModuleDict(decoders), nn.ModuleDict(heads)
         self.fine = nn.ModuleDict(fine)
         self.heads.apply(initialise)
@@ -297,7 +299,8 @@ class GeoMeldFM(nn.Module):
             teacher = self.teacher(self.pixels(batch, all_bands=True), ~visible).float()
         if config.contrast_width:
             image = self.image_vectors(pooled)
-            text = self.text_vectors(torch.where(batch["captioned"][:, None], batch["caption"], 0))
+            said = (batch["sentence"] >= 0).unsqueeze(-1)
+            text = self.text_vectors(torch.where(said, batch["caption"], 0))
             temperature = 1 / _bounded(self.log_sharpness.float()).squeeze()
         return {
             "restored": restored,
@@ -345,7 +348,7 @@ class GeoMeldFM(nn.Module):
             batch: See `TileBatch`; its `visible` is not looked at.
 
         Returns:
-            (B, d, h, w) of positions of patch / 8 pixels, the channels of all stages; and (B, d),
+            (B, d, h, w) of positions of patch / 8 pixels, see `ConvNeXtV2.pyramid`; and (B, d),
             their mean over patches with any value, of which the last are what stands beside
             captions.
         """
@@ -359,7 +362,7 @@ class GeoMeldFM(nn.Module):
         return F.normalize(self.image(tokens).float(), dim=-1)
 
     def text_vectors(self, caption: Tensor) -> Tensor:
-        """(B, caption width) embeddings -> (B, contrast width) unit vectors beside tiles."""
+        """(..., caption width) embeddings -> (..., contrast width) unit vectors beside tiles."""
         return F.normalize(self.text(caption.to(self.log_variance.dtype)).float(), dim=-1)
 
     @torch.no_grad()

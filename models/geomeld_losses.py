@@ -17,6 +17,7 @@ from models.geomeld_fm import TileBatch, TilePrediction
 from models.losses import Terms
 
 _LEFT_OUT = -100
+_NO_SENTENCE = -1
 _LEAST_VARIANCE = 1e-6  # of a patch whose pixels are alike: He et al. 2022 (MAE), arXiv 2111.06377
 
 
@@ -52,11 +53,11 @@ def geomeld(
         )
         terms["jepa"] = (jepa_weight * total, count)
     if prediction["image"] is not None:
-        captioned = batch["captioned"]
+        sentence = batch["sentence"]
         if "stand_in" in batch:
-            captioned = captioned & ~batch["stand_in"]
+            sentence = torch.where(batch["stand_in"], _NO_SENTENCE, sentence)
         total, count = contrast(
-            prediction["image"], prediction["text"], prediction["temperature"], captioned
+            prediction["image"], prediction["text"], prediction["temperature"], sentence
         )
         terms["contrast"] = (contrast_weight * total, count)
     return terms
@@ -146,30 +147,39 @@ def jepa(forecast: Tensor, teacher: Tensor, counts: Tensor) -> tuple[Tensor, Ten
 
 
 def contrast(
-    image: Tensor, text: Tensor, temperature: Tensor, captioned: Tensor
+    image: Tensor, text: Tensor, temperature: Tensor, sentence: Tensor
 ) -> tuple[Tensor, Tensor]:
     """InfoNCE both ways over the tiles of all processes (arXiv 2103.00020).
 
-    A tile without caption is neither scored nor anyone's negative.
+    A tile is told apart from all captions of the step, also those that describe no tile of it; a
+    caption from all tiles. A tile without caption is neither scored nor anyone's negative, and who
+    says the same is no negative either.
 
     Args:
         image: (B, width) unit vectors of this process.
-        text: (B, width) unit vectors.
+        text: (B, 1 + K, width) unit vectors: of each tile's caption, then of captions of others.
         temperature: ().
-        captioned: (B,) bool.
+        sentence: (B, 1 + K) int64; see `TileBatch`.
 
     Returns:
         Sum over this process's captioned tiles of the mean of both ways, and their number.
     """
     all_images, first = gather_rows(image)
-    all_texts, _ = gather_rows(text)
-    others = ~gather_rows(captioned)[0]
+    all_texts = gather_rows(text)[0].flatten(0, 1)
+    # Rows that only fill up are 0 and must become those of no sentence.
+    all_said = gather_rows(sentence - _NO_SENTENCE)[0] + _NO_SENTENCE
     own = torch.arange(first, first + len(image), device=image.device)
-    codes = torch.where(captioned, own, _LEFT_OUT)
+    mine, captioned = sentence[:, :1], sentence[:, 0] != _NO_SENTENCE
     total = image.new_zeros(())
-    for here, there in ((image, all_texts), (text, all_images)):
+    for here, there, said, place in (
+        (image, all_texts, all_said.flatten(), own * text.shape[1]),
+        (text[:, 0], all_images, all_said[:, 0], own),
+    ):
+        left_out = (said == mine) | (said == _NO_SENTENCE)
+        left_out = left_out.scatter(1, place[:, None], ~captioned[:, None])
         # Finite, so that a row without any caption has a loss (left out) and not NaN.
-        logits = (here @ there.T / temperature).masked_fill(others, torch.finfo(here.dtype).min)
+        logits = (here @ there.T / temperature).masked_fill(left_out, torch.finfo(here.dtype).min)
+        codes = torch.where(captioned, place, _LEFT_OUT)
         total = total + 0.5 * F.cross_entropy(
             logits, codes, ignore_index=_LEFT_OUT, reduction="sum"
         )

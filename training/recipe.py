@@ -54,6 +54,12 @@ class TilesDataset(_Part):
     captions: Literal["own", "shuffled", "none"] = Field(
         "own", description="Each tile's own caption, another tile's (a control), or no captions."
     )
+    other_captions: int = Field(
+        64,
+        ge=0,
+        description="Captions of other training tiles that each tile brings along, from which all "
+        "tiles of a step are to be told apart: a step has few tiles, and captions cost little.",
+    )
 
 
 class Forcing(_Part):

@@ -131,14 +131,14 @@ def embed(run: Path, tiles: Iterable[Tile]) -> np.ndarray:
         tiles: Any number.
 
     Returns:
-        (n, d) float32, in the order of the tiles: the channels of all stages.
+        (n, d) float32, in the order of the tiles; see `GeoMeldFM.features`.
 
     Raises:
         TrainingError: The run has no exported model, or one that is not of tiles.
     """
     encoder = TileEncoder(run)
     found = [whole for _, whole in encoder.features(tiles)]
-    return np.concatenate([np.zeros((0, encoder.model.encoder.widths), np.float32), *found])
+    return np.concatenate([np.zeros((0, encoder.model.encoder.pyramid_width), np.float32), *found])
 
 
 def in_parts(tiles: Iterable[Tile]) -> Iterator[list[Tile]]:

@@ -52,8 +52,8 @@ class TileDataset:
     """(n,) train, validation, test or guard."""
     caption: np.ndarray
     """(n, schema.caption_width) float32."""
-    captioned: np.ndarray
-    """(n,) bool."""
+    sentence: np.ndarray
+    """(n,) int64: captions that say the same have the same number; -1 where there is none."""
     left_out: dict[str, str]
     _layers: tuple["_Layer", ...] = field(repr=False)
 
@@ -87,7 +87,7 @@ class TileDataset:
     @property
     def _captions_checked(self) -> bool | None:
         """Is each caption known to be true of the tile it is given to? None: there are none."""
-        if not self.captioned.any():
+        if not self.schema.caption_width:
             return None
         return self.part.captions == "own" and bool(self.tiles.captions_checked)
 
@@ -96,12 +96,12 @@ class TileDataset:
         return np.flatnonzero(self.split == split)
 
     def draw(self, rows: np.ndarray, draws: np.ndarray, seed: int) -> TileBatch:
-        """Tiles with the patches and bands hidden that belong to these draws.
+        """Tiles with the patches and bands hidden, and with the others' captions, of these draws.
 
         Args:
             rows: (B,) rows of the set.
-            draws: (B,) number of each draw; the masks depend on it and on `seed` alone.
-            seed: Of the masks.
+            draws: (B,) number of each draw; all that is random depends on it and on `seed` alone.
+            seed: Of the masks and of the others' captions.
 
         Raises:
             TrainingError: A class code is not in the table of modalities.
@@ -111,15 +111,20 @@ class TileDataset:
         keep = min(max(round((1 - self.part.mask) * patches), 1), patches - 1)
         batch["visible"] = torch.from_numpy(visible_patches(patches, keep, seed, draws))
         maps = {name: hidden.shape[1] for name, hidden in batch["hidden_bands"].items()}
-        # The first columns are those of the patches; bands have chances of their own after them.
-        chances = uniform(seed, draws, patches + sum(maps.values()))[:, patches:]
-        dropped = np.split(chances < self.part.band_drop, np.cumsum([*maps.values()])[:-1], axis=1)
-        for name, hidden in zip(maps, dropped, strict=True):
-            batch["hidden_bands"][name] = torch.from_numpy(np.ascontiguousarray(hidden))
+        # The first columns are those of the patches; bands have chances of their own after them,
+        # and then come the others' captions.
+        ends = np.cumsum([patches, *maps.values()])
+        chances = uniform(seed, draws, ends[-1] + self.part.other_captions)
+        *dropped, others = np.split(chances, ends, axis=1)[1:]
+        for name, chance in zip(maps, dropped, strict=True):
+            batch["hidden_bands"][name] = torch.from_numpy(chance < self.part.band_drop)
+        if self.schema.caption_width:
+            training = np.flatnonzero((self.split == "train") & (self.sentence >= 0))
+            self._put_captions(batch, rows, training[(others * len(training)).astype(np.int64)])
         return batch
 
     def whole(self, rows: np.ndarray) -> TileBatch:
-        """Tiles with nothing hidden, and their captions.
+        """Tiles with nothing hidden, and their captions alone.
 
         Args:
             rows: (B,) rows of the set.
@@ -134,9 +139,14 @@ class TileDataset:
             found = self.tiles.stored(row, wanted)
             names = self.tiles.vector_names(row)
             _put(self._layers, to, place, found, names, f"{self.folder}, tile {row}")
-        batch["caption"] = torch.from_numpy(self.caption[rows])
-        batch["captioned"] = torch.from_numpy(self.captioned[rows])
+        self._put_captions(batch, rows, np.zeros((len(rows), 0), np.int64))
         return batch
+
+    def _put_captions(self, batch: TileBatch, rows: np.ndarray, others: np.ndarray) -> None:
+        """Captions of these rows, and for each those of others, (B, K) rows."""
+        given = np.concatenate([rows[:, None], others], axis=1)
+        batch["caption"] = torch.from_numpy(self.caption[given])
+        batch["sentence"] = torch.from_numpy(self.sentence[given])
 
 
 def load(folder: Path, recipe: TilesDataset) -> TileDataset:
@@ -169,13 +179,15 @@ def load(folder: Path, recipe: TilesDataset) -> TileDataset:
         )
     described, left_out = _described(tiles, recipe, folder)
     given, captioned = _captions(index["caption"], recipe, split)
+    in_training = captioned[split == "train"].any()
     schema = TileSchema(
-        modalities=described, patch=recipe.patch, caption_width=WIDTH if captioned.any() else 0
+        modalities=described, patch=recipe.patch, caption_width=WIDTH if in_training else 0
     )
     vectors = np.zeros((len(split), 0), np.float32)
     if schema.caption_width:
         own = caption_embeddings(index["caption"].to_list(), folder.parent / EMBEDDINGS)
         vectors = np.where(captioned[:, None], own[given], np.float32(0))
+    numbers = index["caption"].rank("dense").cast(pl.Int64).fill_null(-1).to_numpy()
     return TileDataset(
         folder=folder,
         fingerprint=digest,
@@ -184,7 +196,7 @@ def load(folder: Path, recipe: TilesDataset) -> TileDataset:
         part=recipe,
         split=split,
         caption=vectors,
-        captioned=captioned,
+        sentence=np.where(captioned, numbers[given], -1),
         left_out=left_out,
         _layers=tuple(_Layer.of(m, stored=True) for m in described),
     )
@@ -383,8 +395,8 @@ def _empty(schema: TileSchema, count: int) -> TileBatch:
         "present": present,
         "hidden_bands": hidden,
         "visible": torch.ones(count, (PIXELS // schema.patch) ** 2, dtype=torch.bool),
-        "caption": torch.zeros(count, schema.caption_width),
-        "captioned": torch.zeros(count, dtype=torch.bool),
+        "caption": torch.zeros(count, 1, schema.caption_width),
+        "sentence": torch.full((count, 1), -1),
     }
 
 

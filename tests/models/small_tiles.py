@@ -66,6 +66,6 @@ def batch(rows: int = 3, seed: int = 0, visible: int = 7) -> TileBatch:
         "present": present,
         "hidden_bands": {m.id: torch.zeros(rows, m.channels, dtype=torch.bool) for m in TARGETS},
         "visible": shown,
-        "caption": normal(rows, 6),
-        "captioned": torch.arange(rows) < rows - 1,
+        "caption": normal(rows, 3, 6),
+        "sentence": torch.cat([torch.arange(3 * rows - 3), torch.full((3,), -1)]).view(rows, 3),
     }

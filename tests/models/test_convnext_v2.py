@@ -78,7 +78,7 @@ def test_masked_pixels_cannot_influence_visible_tokens(content: float | str) -> 
     with torch.no_grad():
         assert torch.equal(made(x, visible), made(other, visible))
         fine = made.pyramid(x, visible)
-        assert fine.shape == (2, 7, 8, 8, sum(SIZES["atto"][1]))
+        assert fine.shape == (2, 7, 8, 8, made.pyramid_width)
         assert torch.equal(fine, made.pyramid(other, visible))
         assert torch.equal(fine[:, :, 5, 2, -made.width :], made(x, visible))
         # The test can fail: a visible pixel does change them.

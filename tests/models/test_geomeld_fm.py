@@ -54,26 +54,28 @@ def test_shapes() -> None:
     assert out["classes"]["worldcover"].shape == (3, PATCHES, 16 * 16, 3)
     assert out["vectors"]["soil"].shape == (3, 5)
     assert out["forecast"].shape == out["teacher"].shape == (3, hidden, 320)
-    assert out["image"].shape == out["text"].shape == (3, 8)
+    assert out["image"].shape == (3, 8)
+    assert out["text"].shape == (3, 3, 8)
     assert out["temperature"].item() == pytest.approx(0.07, rel=1e-5)
     maps, pooled = model().features(batch(rows=3))
     edge = 8 * round(PATCHES**0.5)
-    assert maps.shape == (3, 40 + 80 + 160 + 320, edge, edge)
-    assert pooled.shape == (3, 40 + 80 + 160 + 320)
+    assert maps.shape == (3, 2 * 160 + 40 + 80 + 160 + 320, edge, edge)
+    assert pooled.shape == (3, 2 * 160 + 40 + 80 + 160 + 320)
 
 
 def test_each_position_has_the_features_of_what_it_lies_in() -> None:
     made, given = model(), batch(rows=2)
     maps, pooled = made.features(given)
     tokens = made.encoder(made.pixels(given), torch.ones_like(given["visible"]))
-    last = maps[:, 280:].unflatten(2, (-1, 8)).unflatten(4, (-1, 8))
+    last = maps[:, -320:].unflatten(2, (-1, 8)).unflatten(4, (-1, 8))
     assert torch.equal(last, last[:, :, :, :1, :, :1].expand_as(last))
     assert torch.equal(last[:, :, :, 0, :, 0].flatten(2).transpose(1, 2), tokens)
     assert torch.allclose(pooled, maps.mean((2, 3)), atol=1e-5)
     assert torch.allclose(made.image_vectors(pooled), made.image_vectors(tokens.mean(1)), atol=1e-5)
-    first = maps[:, :40]
-    assert first.mean(1).abs().max() < 1e-5
-    assert not torch.allclose(first[..., 0], first[..., 1], atol=1e-3)
+    # The wide layers of the first stage's two blocks, and its channels.
+    for first in maps[:, :360].split((160, 160, 40), 1):
+        assert first.mean(1).abs().max() < 1e-5
+        assert not torch.allclose(first[..., 0], first[..., 1], atol=1e-3)
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -360,19 +362,32 @@ def test_jepa_by_hand() -> None:
 
 def test_contrast_by_hand_and_without_the_uncaptioned() -> None:
     image = F.normalize(torch.randn(4, 8), dim=-1)
-    text = F.normalize(torch.randn(4, 8), dim=-1)
-    captioned = torch.tensor([True, False, True, True])
-    total, count = contrast(image, text, torch.tensor(0.2), captioned)
-    kept = captioned.nonzero().flatten()
-    logits = image[kept] @ text[kept].T / 0.2
-    own = torch.arange(3)
-    expected = (F.cross_entropy(logits, own) + F.cross_entropy(logits.T, own)) / 2
+    text = F.normalize(torch.randn(4, 2, 8), dim=-1)
+    sentence = torch.tensor([[0, 5], [-1, 6], [2, -1], [3, 7]])
+    total, count = contrast(image, text, torch.tensor(0.2), sentence)
+    kept, own = torch.tensor([0, 2, 3]), torch.arange(3)
+    # The others' captions are of no tile: the second of the first, second and fourth tile.
+    texts = torch.cat([text[kept, 0], text[[0, 1, 3], 1]])
+    expected = F.cross_entropy(image[kept] @ texts.T / 0.2, own)
+    expected = (expected + F.cross_entropy(text[kept, 0] @ image[kept].T / 0.2, own)) / 2
     assert count == 3
     assert (total / count).item() == pytest.approx(expected.item(), rel=1e-5)
-    text[1] = torch.nan
-    total, count = contrast(image, text.nan_to_num(0), torch.tensor(0.2), captioned & False)
+    nothing = torch.full_like(sentence, -1)
+    total, count = contrast(image, text, torch.tensor(0.2), nothing)
     assert total == 0
     assert count == 0
+
+
+def test_who_says_the_same_is_no_negative() -> None:
+    image = F.normalize(torch.randn(3, 8), dim=-1)
+    text = F.normalize(torch.randn(3, 2, 8), dim=-1)
+    # Each tile's own caption, or another with the same words, is all that there is.
+    total, count = contrast(image, text, torch.tensor(0.2), torch.full((3, 2), 4))
+    assert count == 3
+    assert total == 0
+    apart = contrast(image, text, torch.tensor(0.2), torch.arange(6).view(3, 2))
+    alike = contrast(image, text, torch.tensor(0.2), torch.tensor([[0, 1], [2, 0], [4, 5]]))
+    assert alike[0] < apart[0]
 
 
 def test_the_temperature_is_bounded_and_comes_back() -> None:

@@ -71,16 +71,19 @@ def twice(path: Path, data: Path, out: Path) -> dict[str, object]:
 def compare_contrast() -> dict[str, float]:
     """Largest differences between two processes and one, of the loss and of its gradients."""
     generator = torch.Generator().manual_seed(3)
-    image, text = torch.randn(2, 7, 8, generator=generator, dtype=torch.float64)
-    captioned = torch.arange(7) != 2
+    image = torch.randn(7, 8, generator=generator, dtype=torch.float64)
+    text = torch.randn(7, 3, 8, generator=generator, dtype=torch.float64)
+    # One tile has no caption, two have the same one.
+    sentence = torch.tensor([[0, 7, 3], [1, 8, 0], [-1, -1, -1], [3, 8, 9], [4, 2, 1], [5, 6, 7]])
+    sentence = torch.cat([sentence, torch.tensor([[4, 0, 9]])])
     rank = dist.get_rank()
     # Different numbers of rows: the last batch of a validation split.
     own = slice(0, 4) if rank == 0 else slice(4, 7)
     whole = [x.clone().requires_grad_() for x in (image, text)]
-    single = gathered_on_one(*whole, captioned)
+    single = gathered_on_one(*whole, sentence)
     single.backward()
     split = [x[own].clone().requires_grad_() for x in (image, text)]
-    total, count = contrast(*split, torch.tensor(0.3, dtype=torch.float64), captioned[own])
+    total, count = contrast(*split, torch.tensor(0.3, dtype=torch.float64), sentence[own])
     total.backward()
     both = torch.stack([total.detach(), count.double()])
     dist.all_reduce(both)
@@ -96,13 +99,24 @@ def compare_contrast() -> dict[str, float]:
 
 
 def gathered_on_one(
-    image: torch.Tensor, text: torch.Tensor, captioned: torch.Tensor
+    image: torch.Tensor, text: torch.Tensor, sentence: torch.Tensor
 ) -> torch.Tensor:
-    """The sum by its definition."""
-    logits = (image[captioned] @ text[captioned].T) / 0.3
-    own = torch.arange(len(logits))
-    ways = [torch.nn.functional.cross_entropy(x, own, reduction="sum") for x in (logits, logits.T)]
-    return sum(ways) / 2
+    """The sum by its definition, one tile after the other."""
+    total = torch.zeros((), dtype=image.dtype)
+    said = sentence[:, 0].tolist()
+    for tile, mine in enumerate(said):
+        if mine < 0:
+            continue
+        own = image[tile] @ text[tile, 0] / 0.3
+        texts = [image[tile] @ t / 0.3 for t in text[(sentence != mine) & (sentence >= 0)]]
+        images = [
+            image[other] @ text[tile, 0] / 0.3
+            for other, theirs in enumerate(said)
+            if theirs not in (-1, mine)
+        ]
+        for rest in (texts, images):
+            total = total + (torch.stack([own, *rest]).logsumexp(0) - own) / 2
+    return total
 
 
 if __name__ == "__main__":

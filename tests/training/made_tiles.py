@@ -58,7 +58,7 @@ class MadeTiles:
             self.values[name] = np.where(self.present[name], value, filling).astype(value.dtype)
         sentences = rng.normal(size=(3, WIDTH))
         self.caption = (sentences[kind] + 0.3 * rng.normal(size=(n, WIDTH))).astype(np.float32)
-        self.captioned = rng.random(n) < 0.9
+        self.sentence = np.where(rng.random(n) < 0.9, np.arange(n), -1)
         self.split = np.array(["train"] * 6 + ["validation"] + ["test"])[np.arange(n) % 8]
         self.described = {
             "group": "synthetic",
@@ -75,13 +75,15 @@ class MadeTiles:
     def draw(self, rows: np.ndarray, draws: np.ndarray, seed: int) -> TileBatch:
         keep = round((1 - self.part.mask) * PATCHES)
         dropped = uniform(seed + 1, draws, 4) < self.part.band_drop
+        others = (uniform(seed + 2, draws, 5) * len(self.split)).astype(int)
+        given = np.concatenate([rows[:, None], others], 1)
         return {
             "values": {k: torch.from_numpy(v[rows]) for k, v in self.values.items()},
             "present": {k: torch.from_numpy(v[rows]) for k, v in self.present.items()},
             "hidden_bands": {"sentinel2": torch.from_numpy(dropped)},
             "visible": torch.from_numpy(visible_patches(PATCHES, keep, seed, draws)),
-            "caption": torch.from_numpy(self.caption[rows]),
-            "captioned": torch.from_numpy(self.captioned[rows]),
+            "caption": torch.from_numpy(self.caption[given]),
+            "sentence": torch.from_numpy(self.sentence[given]),
         }
 
 

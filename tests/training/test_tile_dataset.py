@@ -71,7 +71,7 @@ def same(one: TileBatch, other: TileBatch) -> None:
         assert torch.equal(one["values"][name][mask], other["values"][name][mask])
     for name, hidden in one["hidden_bands"].items():
         assert torch.equal(hidden, other["hidden_bands"][name])
-    for key in ("visible", "caption", "captioned"):
+    for key in ("visible", "caption", "sentence"):
         assert torch.equal(one[key], other[key])
 
 
@@ -160,7 +160,7 @@ def test_tiles_in_memory_are_encoded_as_the_stored_ones(dataset: TileDataset, fo
         apart = batch["values"][name][mask] - truth["values"][name][mask]
         assert apart.abs().max() < 2e-4
     assert batch["visible"].all()
-    assert not batch["captioned"].any()
+    assert (batch["sentence"] < 0).all()
 
 
 @pytest.fixture(scope="module")
@@ -257,25 +257,47 @@ def test_captions_are_ones_own_or_anothers_or_none(folder: Path) -> None:
         load(folder, TilesDataset(modalities=("relief",), captions=kind))
         for kind in ("own", "shuffled", "none")
     )
-    assert (np.flatnonzero(own.captioned) == CAPTIONED).all()
+    captioned = own.sentence >= 0
+    assert (np.flatnonzero(captioned) == CAPTIONED).all()
+    assert len(np.unique(own.sentence[captioned])) == len(CAPTIONED)
     vectors = text._encode([f"Lake {i}." for i in CAPTIONED])
     np.testing.assert_array_equal(own.caption[CAPTIONED], vectors)
-    assert not own.caption[~own.captioned].any()
+    assert not own.caption[~captioned].any()
     for side in np.unique(own.split):
-        held = np.flatnonzero(shuffled.captioned & (own.split == side))
+        held = np.flatnonzero((shuffled.sentence >= 0) & (own.split == side))
         assert len(held) != 1
         given = {v.tobytes() for v in shuffled.caption[held]}
         assert given == {v.tobytes() for v in own.caption[held]}, "of the same split"
         assert all(not np.array_equal(shuffled.caption[i], own.caption[i]) for i in held)
-    assert shuffled.captioned[own.rows("train")].sum() == own.captioned[own.rows("train")].sum()
+        assert sorted(shuffled.sentence[held]) == sorted(own.sentence[held])
+    training = own.rows("train")
+    assert (shuffled.sentence[training] >= 0).sum() == captioned[training].sum()
     assert own.described["captions_checked"] is False, "nobody checked them"
     for found in (own, shuffled):
         found.tiles.captions_checked = True
     assert own.described["captions_checked"] is True
     assert shuffled.described["captions_checked"] is False, "they are of other tiles"
     assert none.schema.caption_width == 0
-    assert none.draw(np.arange(2), np.arange(2), 1)["caption"].shape == (2, 0)
-    assert own.draw(np.arange(4), np.arange(4), 1)["captioned"].tolist() == [True] * 3 + [False]
+    assert none.draw(np.arange(2), np.arange(2), 1)["caption"].shape == (2, 1, 0)
+    drawn = own.draw(np.arange(4), np.arange(4), 1)
+    assert (drawn["sentence"][:, 0] >= 0).tolist() == [True] * 3 + [False]
+
+
+def test_a_draw_brings_captions_of_other_training_tiles(folder: Path) -> None:
+    found = load(folder, TilesDataset(modalities=("relief",), other_captions=200))
+    rows, draws = np.arange(6), np.arange(6)
+    batch = found.draw(rows, draws, 1)
+    assert batch["caption"].shape == (6, 201, found.schema.caption_width)
+    assert batch["sentence"].shape == (6, 201)
+    known = {number: row for row, number in enumerate(found.sentence.tolist()) if number >= 0}
+    others = [known[number] for number in batch["sentence"][:, 1:].flatten().tolist()]
+    training = np.flatnonzero((found.sentence >= 0) & (found.split == "train"))
+    assert set(others) == set(training), "all of them, and none of another split"
+    np.testing.assert_array_equal(batch["caption"][:, 1:].flatten(0, 1), found.caption[others])
+    same(found.draw(rows[2:4], draws[2:4], 1), part(batch, slice(2, 4)))
+    assert not torch.equal(found.draw(rows, draws + 6, 1)["sentence"], batch["sentence"])
+    alone = load(folder, TilesDataset(modalities=("relief",), other_captions=0))
+    assert torch.equal(alone.draw(rows, draws, 1)["sentence"], batch["sentence"][:, :1])
 
 
 def test_captions_are_embedded_once_and_the_version_stays_as_it_is(
