@@ -10,6 +10,7 @@ where a whole modality is absent.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -119,8 +120,8 @@ class TileDataset:
         for name, chance in zip(maps, dropped, strict=True):
             batch["hidden_bands"][name] = torch.from_numpy(chance < self.part.band_drop)
         if self.schema.caption_width:
-            training = np.flatnonzero((self.split == "train") & (self.sentence >= 0))
-            self._put_captions(batch, rows, training[(others * len(training)).astype(np.int64)])
+            among = self._captioned_training
+            self._put_captions(batch, rows, among[(others * len(among)).astype(np.int64)])
         return batch
 
     def whole(self, rows: np.ndarray) -> TileBatch:
@@ -141,6 +142,11 @@ class TileDataset:
             _put(self._layers, to, place, found, names, f"{self.folder}, tile {row}")
         self._put_captions(batch, rows, np.zeros((len(rows), 0), np.int64))
         return batch
+
+    @cached_property
+    def _captioned_training(self) -> np.ndarray:
+        """Rows of training tiles with a caption."""
+        return np.flatnonzero((self.split == "train") & (self.sentence >= 0))
 
     def _put_captions(self, batch: TileBatch, rows: np.ndarray, others: np.ndarray) -> None:
         """Captions of these rows, and for each those of others, (B, K) rows."""
