@@ -44,6 +44,9 @@ class Tolerances:
     far: float = 1.5
     """Multiple of another class that is "far more" than it ..."""
     not_far: float = 1.25
+    slightly: float = 5.0
+    """Points by which a class that is "slightly" larger exceeds another at most, being less than
+    `not_far` times as large; twice as many points, or `far` times as much, contradict it."""
     equal: float = 3.0
     equal_relative: float = 0.25
     """Points, and share of the larger class, within which two are equally large; twice the smaller
@@ -82,6 +85,20 @@ class Tolerances:
     canopy_relative: float = 0.05
     index: float = 0.03
     agreement: float = 2.0
+    confined: float = 95.0
+    """Share of what lies nowhere else that is on a side, no more than `present` of the tile being
+    elsewhere ..."""
+    not_confined: float = 75.0
+    """... and share below which it lies elsewhere too."""
+    along: float = 50.0
+    """Share of an edge's length along which a class lies that follows it ..."""
+    not_along: float = 25.0
+    longest: float = 1.05
+    """Multiple of every other common border that the longest is."""
+    fraction: float = 1.5
+    """Points by which the largest fraction of the soil exceeds the others."""
+    exactly: float = 0.1
+    """Share of a tolerance within which an "exact" number holds."""
     word: float = 0.1
     """Relative distance from a word's limits within which it is not decided."""
     gradient_m: float = 5.0
@@ -114,6 +131,16 @@ CANOPY_FROM = 5.0
 
 TROPIC = 23.44
 """Latitude in degrees within which no season is named."""
+
+DAYS = {"early": range(1, 11), "mid": range(11, 21), "late": range(21, 32)}
+"""Days of a part of a month."""
+
+EDGE, CORNER = 0.6, 1 / 3
+"""How far from the centre an edge of the tile begins, its half side being 1, and how far to both
+sides a corner does."""
+
+PER_KG = {"g/kg": 1.0, "%": 10.0, "mg/kg": 0.001}
+"""Units of a share of mass in g/kg."""
 
 
 @dataclass(frozen=True)
