@@ -47,18 +47,21 @@ def _of_a_class(number: Token, what: Token) -> bool:
     return tags == "NC" and re.search(r" of(?: the)?$", number.text.lower()) is not None
 
 
-def _all_of_it(part: Sequence[Token], carry: Carry) -> list[Claim]:
-    """All of a class on one side."""
+def _how_much_of_it(part: Sequence[Token], carry: Carry) -> list[Claim]:
+    """All of a class on one side, or most of it in a corner or at an edge."""
     (what,), (number,), (place,) = of(part, "C"), of(part, "N"), of(part, "D6")
-    if number.value != _ALL or not number.text.lower().startswith("all"):
+    everything = number.value == _ALL and number.text.lower().startswith("all")
+    if not everything and not (number.value == _MOST and place.tag == "6"):
         return []
+    said = "all" if everything else None
     return [
-        Claim("side", (what.value,), object=place.value, statistic="all", narrower=what.narrower)
+        Claim("side", (what.value,), object=place.value, statistic=said, narrower=what.narrower)
     ]
 
 
+_MOST = Number(50.0, 50.0, "at least", True, "%")
 _ALL = Number(99.0, 99.0, "at least", True, "%")
-"""What the lexer makes of `all of`."""
+"""What the lexer makes of `most of` and `all of`."""
 _NEARLY_ALL = Number(90.0, 90.0, "at least", True, "%")
 
 
@@ -133,9 +136,9 @@ PLACE_PATTERNS: tuple[Pattern, ...] = (
     # edges, corners, one side alone
     (r"h+C(?:[,&]+C)*X?56|C(?:[,&]+C)*(?:[blqXv]*5|[blqX]*[ir])6", _at, False),
     (r"C[blX]*1l*i?[D6]", _confined, False),
-    (r"No?C[blX]+i?[D6]|[D6]hNo?C", _all_of_it, False),
+    (r"No?C[blX]+i?[D6]|[D6]hNo?C", _how_much_of_it, False),
     (r"h+C(?:[,&]+C)*X?[ir]6|[ir]6,?[bXhl]+C(?:[,&]+C)*|6[hX]+C(?:[,&]+C)*", _present, False),
     (r"[hb]*nC[bhXl]*i[D6]|i[D6],?[hbX]*nC[bX]*|[D6]h*nC", _present, False),
-    (r"6[bh]*q+e?C|i6,?CA|CAi6", _largest, False),
+    (r"6[bh]*q+e?C|i6,?CA|CAi?6", _largest, False),
 )
 """As those of `patterns_cover.py`."""

@@ -4,6 +4,7 @@ Belongs here: patterns over the typed tokens of a part of a sentence, and the cl
 yield. Never here: words (`vocabulary.yaml`).
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -30,7 +31,8 @@ def _alone(part: Sequence[Token], carry: Carry) -> list[Claim]:
     said = of(part, "hbeX") or only.text.lower().endswith(" of")
     if not said or is_inside_a_class(part, carry):
         return []
-    if only.value and (len(things) > 1 or not of(part, "b")):
+    several = re.search(r"\b(?:classes|types)\b", only.text.lower()) is not None
+    if only.value and (several is (len(things) == 1) or not of(part, "b")):
         return []  # of several, none is the only one
     return [*map(_present, things), _total(things, "all")]
 
@@ -44,6 +46,15 @@ def _hardly(part: Sequence[Token], carry: Carry) -> list[Claim]:
         Claim("cover extent", (what.value,), object=extent.value, narrower=what.narrower),
         *([_present(what)] if extent.value == "a little" else []),
     ]
+
+
+def _only_covers(part: Sequence[Token], carry: Carry) -> list[Claim]:
+    (what,), (number,) = of(part, "C"), of(part, "N")
+    said = number.value
+    if of(part, "1")[0].value or said.bound or said.low != said.high:
+        return []
+    only = said if said.about else replace(said, bound="only")
+    return [Claim("cover share", (what.value,), number=only, narrower=what.narrower)]
 
 
 def _remaining(part: Sequence[Token], carry: Carry) -> list[Claim]:
@@ -84,8 +95,9 @@ _SEP = r"[,&]+"
 _CLAUSE = r"(?=$|[,;&])"
 
 WHOLE_PATTERNS: tuple[Pattern, ...] = (
-    (rf"[hbe]*1[hbe]*C(?:{_SEP}C)*[bX]*{_CLAUSE}|Cb1{_CLAUSE}", _alone, False),
+    (rf"[hbe]*1[hbe]*C(?:{_SEP}C)*[bX]*{_CLAUSE}|C(?:{_SEP}C)*b1{_CLAUSE}", _alone, False),
     (rf"[hb]+1KC{_CLAUSE}|1KC[bX]+{_CLAUSE}", _hardly, False),
+    (r"C1[vh]N", _only_covers, False),
     (rf"3N?[vbhe]+C{_CLAUSE}|3[vbhe]+C(?:{_SEP}C)+(?=$)|C[vbh]*3N?{_CLAUSE}", _remaining, False),
 )
 """As those of `patterns_cover.py`."""

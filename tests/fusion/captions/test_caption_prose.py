@@ -202,6 +202,11 @@ def test_many_words_make_one_claim(claim: str, texts: list[str]) -> None:
         ),
         ("The only land cover is forest.", ["cover presence tree", "cover total tree all"]),
         (
+            "Forest and water are the only classes.",
+            ["cover presence tree", "cover presence water", "cover total tree+water all"],
+        ),
+        ("Forest only covers 28 %.", ["cover share tree only 28%"]),
+        (
             "Cropland covers 68 %, and the rest is forest.",
             ["cover share crop 68%", "cover presence tree", "cover total crop+tree all"],
         ),
@@ -231,6 +236,13 @@ def test_many_words_make_one_claim(claim: str, texts: list[str]) -> None:
         ("There is forest in the bottom left corner.", ["region tree south-west corner present"]),
         ("Forest stretches along the eastern edge.", ["side tree east edge along"]),
         ("There is no forest in the south.", ["not region tree south present"]),
+        ("None of the forest lies in the south.", ["not region tree south present"]),
+        ("All of the forest lies in the north.", ["side tree north all"]),
+        ("Most of the forest lies in the upper right corner.", ["side tree north-east corner"]),
+        (
+            "The upper right corner is covered by forest.",
+            ["region tree north-east corner share about at least 90%"],
+        ),
         # comparisons
         (
             "Cropland covers a larger area than forest (68 % vs. 28 %).",
@@ -256,6 +268,9 @@ def test_many_words_make_one_claim(claim: str, texts: list[str]) -> None:
         ("The entire tile lies below 330 m a.s.l.", ["elevation elevation maximum below 330m"]),
         ("Trees are taller than 10 m.", ["canopy canopy_height minimum above 10m"]),
         ("No tree is taller than 30 m.", [f"{HEIGHT} at most 30m"]),
+        ("The canopy does not exceed 30 m.", [f"{HEIGHT} at most 30m"]),
+        ("Half of the trees are taller than 20 m.", ["canopy canopy_height median 20m"]),
+        ("Half of the slopes are below 6°.", ["slope slope median 6degree"]),
         (
             "From its lowest point at 200 m, the land rises to 327 m at its highest point.",
             ["elevation elevation minimum 200m", "elevation elevation maximum 327m"],
@@ -314,6 +329,9 @@ def test_prose_is_read_exactly(text: str, claims: list[str]) -> None:
         "Cropland is exactly twice as large as forest.",
         "Forest is not exactly 28 % of the tile.",
         "Landforms include forest (28 %).",
+        "The southern half contains half of the forest.",
+        "A quarter of the slopes are steeper than 6°.",
+        "Cropland and forest are the only class.",
         "The tile is forest.",
         "There is primary forest.",
         "Forest covers 28 % of the tile and contains water.",
