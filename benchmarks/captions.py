@@ -3,9 +3,9 @@
 Builds the tiles of the twin at size demo, captions them, and prints: precision and recall of claims
 by kind, refusals, diversity, planted lies that were found, and true sentences that were lost. True
 sentences are those of the offline writer, and those of the four books of other words in
-`caption_books.py`. Three are by the same author, and what they showed to be missing was added to
-the vocabulary. The fourth is by another author, who had not seen the check, and was left aside.
-Everything is synthetic.
+`caption_books.py`. Three are by the same author, the fourth is by another, who had not seen the
+check. What they showed to be missing was added to the vocabulary, so that none of them tells any
+more how much is lost of words that are new. Everything is synthetic.
 
     PYTHONPATH=. python benchmarks/captions.py
 """
@@ -74,8 +74,8 @@ def main() -> None:
     for title, words in (
         ("First book, which the check was mended by", first_book),
         ("Second book, which the check was mended by", second_book),
-        ("Third book, which the check was mended by last", third_book),
-        ("Fourth book, left aside", fourth_book),
+        ("Third book, which the check was mended by", third_book),
+        ("Fourth book, by another author, which the check was mended by since", fourth_book),
     ):
         print(f"\n{title}\n")
         found = lie_report(tiles, lambda facts, _, words=words: list(words(facts)))
