@@ -18,8 +18,8 @@ from fusion.captions.lexer import Number
 from fusion.captions.measure import Facts
 from fusion.captions.vocabulary import (
     DAYS,
-    PER_KG,
     TOLERANCES,
+    mass_factor,
     season,
     tolerance,
     vocabulary,
@@ -508,10 +508,8 @@ def _vector(claim: Claim, facts: Facts, tile: Tile) -> bool | None:
         return None
     unit = _UNITS.get(found.unit, found.unit)
     value, within = found.value, tolerance(claim.kind, found.id, found.value)
-    if said.unit != unit and {said.unit, unit} <= PER_KG.keys():
-        factor = PER_KG[unit] / PER_KG[said.unit]
-        return number_holds(said, factor * value, factor * within)
-    return number_holds(said, value, within) if said.unit == unit else None
+    factor = 1.0 if said.unit == unit else mass_factor(unit, said.unit)
+    return None if factor is None else number_holds(said, factor * value, factor * within)
 
 
 _REACTION_MARGIN = 0.1

@@ -17,8 +17,8 @@ from fusion.captions.grammar import claims_of
 from fusion.captions.lexer import Number, sentences
 from fusion.captions.vocabulary import (
     DAYS,
-    PER_KG,
     TOLERANCES,
+    mass_factor,
     season,
     tolerance,
     vocabulary,
@@ -605,9 +605,9 @@ def _in_unit(number: Number, unit: str) -> Number | None:
     """A number in another unit, if both are shares of mass; None if the units do not fit."""
     if number.unit == unit:
         return number
-    if number.unit not in PER_KG or unit not in PER_KG:
+    factor = mass_factor(number.unit, unit)
+    if factor is None:
         return None
-    factor = PER_KG[number.unit] / PER_KG[unit]
     return replace(number, low=number.low * factor, high=number.high * factor, unit=unit)
 
 

@@ -15,6 +15,7 @@ from typing import Any
 import yaml
 
 from adapters.quantities import quantity
+from adapters.units import conversion
 
 FILE = Path(__file__).with_name("vocabulary.yaml")
 
@@ -139,8 +140,8 @@ EDGE, CORNER = 0.6, 1 / 3
 """How far from the centre an edge of the tile begins, its half side being 1, and how far to both
 sides a corner does."""
 
-PER_KG = {"g/kg": 1.0, "%": 10.0, "mg/kg": 0.001}
-"""Units of a share of mass in g/kg."""
+_MASS_SHARES = {"%": "percent", "g/kg": "g/kg", "mg/kg": "mg/kg"}
+"""Units of a share of mass, as captions and as pint write them."""
 
 
 @dataclass(frozen=True)
@@ -221,6 +222,18 @@ def element(vector: str, name: str) -> tuple[str, str] | None:
     if found is None:
         return None
     return found, str(quantity(known[found].get("quantity", found)).unit)
+
+
+def mass_factor(unit: str, to: str) -> float | None:
+    """What makes a share of mass in one unit one in another; None if one of them is no such unit.
+
+    Args:
+        unit: As captions write it.
+        to: The same.
+    """
+    if not {unit, to} <= _MASS_SHARES.keys():
+        return None
+    return conversion(_MASS_SHARES[unit], "mass", _MASS_SHARES[to], "mass").scale
 
 
 def family(name: str) -> tuple[str, str]:
