@@ -2,10 +2,11 @@
 
 Builds the tiles of the twin at size demo, captions them, and prints: precision and recall of claims
 by kind, refusals, diversity, planted lies that were found, and true sentences that were lost. True
-sentences are those of the offline writer, and those of the four books of other words in
-`caption_books.py`. Three are by the same author, and what they showed to be missing was added to
-the vocabulary. The fourth is by another author, who had not seen the check, and was left aside.
-Everything is synthetic.
+sentences are those of the offline writer, and those of five books of other words. Three are by the
+author of the check, the fourth is by another, who had not seen it (`caption_books.py`). What they
+showed to be missing was added to the vocabulary. The fifth (`caption_fifth_book.py`) is by yet
+another, who had not seen the check either, and was left aside: it alone tells how much is lost of
+words that are new. Everything is synthetic.
 
     PYTHONPATH=. python benchmarks/captions.py
 """
@@ -24,6 +25,7 @@ from adapters.twin.europe import Europe, metres
 from adapters.twin.soil import soil
 from adapters.twin.world import World
 from benchmarks.caption_books import first_book, fourth_book, second_book, third_book
+from benchmarks.caption_fifth_book import fifth_book
 from fusion.captions.caption import caption_tile, caption_tiles
 from fusion.captions.lies import Careless
 from fusion.captions.report import caption_report, lie_report, tables
@@ -74,8 +76,9 @@ def main() -> None:
     for title, words in (
         ("First book, which the check was mended by", first_book),
         ("Second book, which the check was mended by", second_book),
-        ("Third book, which the check was mended by last", third_book),
-        ("Fourth book, left aside", fourth_book),
+        ("Third book, which the check was mended by", third_book),
+        ("Fourth book, by another author, which the check was mended by since", fourth_book),
+        ("Fifth book, by yet another author, left aside", fifth_book),
     ):
         print(f"\n{title}\n")
         found = lie_report(tiles, lambda facts, _, words=words: list(words(facts)))

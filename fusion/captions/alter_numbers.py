@@ -15,7 +15,7 @@ from fusion.captions.claims import Claim
 from fusion.captions.judge import number_holds, share_of_part
 from fusion.captions.lexer import Number
 from fusion.captions.measure import Facts
-from fusion.captions.vocabulary import TOLERANCES, tolerance, vocabulary
+from fusion.captions.vocabulary import DAYS, TOLERANCES, tolerance, vocabulary
 from fusion.tiles.tile import Tile
 
 _NUMERAL = re.compile(r"(?<![\w.\-−/])[-−]?\d+(?:\.\d+)?(?![\w\-/]|\.\d)")
@@ -177,7 +177,8 @@ def _dates(text: str, claims: Sequence[Claim], draw: np.random.Generator) -> Ite
                 yield Alteration("date", replaced(text, spot, said), put(text, spot, said), (told,))
             continue
         off = int(draw.integers(1, 4))
-        choices: list[tuple[Spot | None, str, tuple[int | None, int | None, int | None]]] = []
+        choices: list[tuple[Spot | None, str, tuple[int | None, int | None, int | str | None]]]
+        choices = []
         if month is not None:
             other_month = (month - 1 + int(draw.integers(1, 12))) % 12 + 1
             choices.append(
@@ -189,7 +190,10 @@ def _dates(text: str, claims: Sequence[Claim], draw: np.random.Generator) -> Ite
             )
         if year is not None:
             choices.append((only(years, year), str(year - off), (year - off, month, day)))
-        if day is not None:
+        if isinstance(day, str):
+            parts = spots_of(text, {part: part for part in DAYS})
+            choices += [(only(parts, day), part, (year, month, part)) for part in DAYS]
+        elif day is not None:
             other_day = day - off if day > 14 else day + off
             choices.append((only(days, day), str(other_day), (year, month, other_day)))
         for spot, said, value in choices:

@@ -6,6 +6,8 @@ verdicts. Every method answers None where too little is present to say it.
 """
 
 import functools
+import itertools
+from collections.abc import Collection
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,8 +16,10 @@ from adapters.modalities import modality
 from fusion.captions.geomorphons import FORMS, geomorphons
 from fusion.captions.vocabulary import (
     CANOPY_FROM,
+    CORNER,
     COVERAGE_PLACE,
     COVERAGE_SHARE,
+    EDGE,
     NDWI_WATER,
     VV_WATER,
     element,
@@ -153,14 +157,14 @@ class Evidence:
         half = mask.shape[0] / 2
         return float((column + 0.5 - half).mean() / half), float((half - row - 0.5).mean() / half)
 
-    def regional(self, x: int, y: int, named: str | None = None) -> dict[str, float] | None:
-        """Shares of the classes in % of a half, a quarter or, for 0 and 0, the inner half."""
+    def regional(self, part: str, named: str | None = None) -> dict[str, float] | None:
+        """Shares of the classes in % of a part of the tile, as `part_of` knows them."""
         source = self.source(named)
         if source is None or self.map_coverage(source) < COVERAGE_PLACE:
             return None
         held, mask = self.band(source, "class")
-        seen = mask & _part(x, y)
-        if not seen.any():
+        seen = mask & part_of(part)
+        if seen.sum() < COVERAGE_PLACE * part_of(part).sum():
             return None
         found = {}
         for cover, entry in vocabulary()["covers"].items():
@@ -170,12 +174,27 @@ class Evidence:
             found[cover] = 100.0 * float(own.sum() / seen.sum())
         return found
 
-    def inside(self, cover: str, x: int, y: int, named: str | None = None) -> float | None:
-        """Share in % of a class that lies in a half, a quarter or, for 0 and 0, the inner half."""
+    def inside(self, cover: str, part: str, named: str | None = None) -> float | None:
+        """Share in % of a class that lies in a part of the tile, as `part_of` knows them."""
         mask = self.mask(cover, named)
         if mask is None or not mask.any() or not self.complete(cover, named):
             return None
-        return 100.0 * float((mask & _part(x, y)).sum() / mask.sum())
+        return 100.0 * float((mask & part_of(part)).sum() / mask.sum())
+
+    def along(self, cover: str, edge: str, named: str | None = None) -> float | None:
+        """Share in % of the length of an edge beside which a class lies."""
+        mask = self.mask(cover, named)
+        if mask is None or not self.complete(cover, named):
+            return None
+        across = 1 if edge.startswith(("east", "west")) else 0
+        return 100.0 * float((mask & part_of(edge)).any(axis=across).mean())
+
+    def longest_border(self, but: Collection[str], named: str | None = None) -> float | None:
+        """Longest border in m that any two classes but those have in common."""
+        present = [cover for cover, share in self.shares(named).items() if share]
+        pairs = [pair for pair in itertools.combinations(present, 2) if set(pair) != set(but)]
+        lengths = [self.border(*pair, named) for pair in pairs]
+        return None if None in lengths else max(lengths, default=0.0)
 
     def border(self, one: str, other: str, named: str | None = None) -> float | None:
         """Common border of two classes in m."""
@@ -317,13 +336,23 @@ _STATISTICS = {
 }
 
 
-def _part(x: int, y: int) -> NDArray[np.bool_]:
-    """The half or quarter on a side of the tile; for 0 and 0, the inner half of its edges."""
+def part_of(name: str) -> NDArray[np.bool_]:
+    """The half, quarter, edge or corner on a side; for the centre, the inner half of its edges.
+
+    Args:
+        name: A side, or one and what of it: `north`, `north edge`, `north-east corner`.
+    """
+    side, _, kind = name.partition(" ")
+    ways = vocabulary()["sides"][side]
     row, column = np.mgrid[0:128, 0:128]
-    east, north = column + 0.5 - 64, 63.5 - row
-    if not (x or y):
-        return (abs(east) < 32) & (abs(north) < 32)
-    return (east * x >= 0) & (north * y >= 0)
+    east, north = (column + 0.5 - 64) / 64, (63.5 - row) / 64
+    if side == "centre":
+        return (abs(east) < 0.5) & (abs(north) < 0.5)
+    least = {"": 0.0, "edge": EDGE, "corner": CORNER}[kind]
+    inside = np.ones((128, 128), bool)
+    for offset, way in ((east, ways["x"]), (north, ways["y"])):
+        inside &= (offset * way >= least) | (way == 0)
+    return inside
 
 
 def _edges(a: NDArray[np.bool_], b: NDArray[np.bool_]) -> int:

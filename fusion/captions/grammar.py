@@ -8,14 +8,24 @@ a claim is true (`verifier.py`).
 
 import functools
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from fusion.captions.claims import KINDS, Claim
 from fusion.captions.lexer import Token, tokens
-from fusion.captions.parts import Build, Carry, Pattern, nothing, of, of_the_ground
+from fusion.captions.parts import (
+    Build,
+    Carry,
+    Pattern,
+    nothing,
+    of,
+    of_the_ground,
+    of_the_tile,
+)
 from fusion.captions.patterns_cover import COVER_PATTERNS, ONE_SUBJECT
 from fusion.captions.patterns_measured import MEASURED_PATTERNS
+from fusion.captions.patterns_place import PLACE_PATTERNS
+from fusion.captions.patterns_whole import WHOLE_PATTERNS, resolved
 from fusion.captions.vocabulary import vocabulary
 
 
@@ -28,6 +38,8 @@ class _Understood:
 
 _PATTERNS: tuple[Pattern, ...] = (
     *MEASURED_PATTERNS,
+    *WHOLE_PATTERNS,
+    *PLACE_PATTERNS,
     *COVER_PATTERNS,
     (r"Y?i?LY?[:,]?|Yi?L", nothing, True),
 )
@@ -41,6 +53,19 @@ def _compiled() -> tuple[tuple[re.Pattern[str], Build, bool], ...]:
 _BREAK = re.compile(r"[,;&.:]+")
 _ENDS = re.compile(r"[CG](?:\(N\))?$")
 _TILE = re.compile(r"(the|this) (tile|scene|image|area|landscape|region|site|view) ", re.I)
+
+
+def _opens_with_a_side(part: Sequence[Token]) -> str:
+    """How a part opens with a side of the tile, so that what follows may be said of the side."""
+    opening = "".join(token.tag for token in part[:2])
+    return opening[0] if re.match(r"i?[D6]", opening) else ""
+
+
+def _may_be_of_a_side(part: Sequence[Token], claims: Iterable[Claim], inside: str) -> bool:
+    """Is something said that differs from place to place, and neither of the tile nor of a side?"""
+    kinds = _FROM_MAPS | _OF_PIXELS if inside == "i" else _FROM_MAPS
+    varies = any(claim.kind in kinds for claim in claims)
+    return varies and not of(part, "D6") and not any(map(of_the_tile, of(part, "N")))
 
 
 def _parse(found: list[Token], of_tile: bool) -> _Understood | None:
@@ -68,6 +93,8 @@ def _parse(found: list[Token], of_tile: bool) -> _Understood | None:
             claims = build(part, carry)
             if not claims and build is not nothing:
                 continue
+            if carry.inside and _may_be_of_a_side(part, claims, carry.inside):
+                continue
             subjects = of(part, "CG")
             gap = _BREAK.match(tags, match.end())
             end = gap.end() if gap else match.end()
@@ -80,8 +107,9 @@ def _parse(found: list[Token], of_tile: bool) -> _Understood | None:
                 of_the_ground(part),
                 any(token.text.lower().endswith("with") for token in found[match.end() : end]),
                 bool(of(part, "zd")) and part[0].tag in "ioz",
-                bool(of(part, "S")),
+                bool(of(part, "SQ")),
                 any(claim.kind == "climate" for claim in claims),
+                carry.inside or _opens_with_a_side(part),
             )
             if gap and end == len(found) and gap.group() != ",":
                 continue
@@ -122,16 +150,20 @@ def claims_of(
     if understood is None or not understood.claims:
         return [], [sentence]
     providers = set(understood.providers)
-    of_maps = [c for c in understood.claims if c.kind in _FROM_MAPS]
+    claims = resolved(understood.claims) or []
+    of_maps = [c for c in claims if c.kind in _FROM_MAPS]
     if len(providers) > 1 or (providers and not of_maps):
         return [], [sentence]
+    if any(c.negated and c.number and c.number.bound in ("only", "exactly") for c in claims):
+        return [], [sentence]  # "not only 5 %" is more, and "not exactly" hardly another number
     source = providers.pop() if providers else None
     return [
-        replace(c, text=sentence, source=source if c.kind in _FROM_MAPS else None)
-        for c in understood.claims
-    ], []
+        replace(c, text=sentence, source=source if c.kind in _FROM_MAPS else None) for c in claims
+    ], [] if claims else [sentence]
 
 
+_OF_PIXELS = {"landform share", "landform rank", "landform presence", "elevation", "slope"}
+_OF_PIXELS |= {"relief", "canopy", "index", "vigour"}
 _FROM_MAPS = {kind for kind in KINDS if kind.startswith("cover")} | {"border", "side", "region"}
 
 

@@ -16,7 +16,15 @@ from adapters.modalities import ROI_M
 from fusion.captions.claims import Claim
 from fusion.captions.lexer import Number
 from fusion.captions.measure import Facts
-from fusion.captions.vocabulary import TOLERANCES, season, tolerance, vocabulary, words
+from fusion.captions.vocabulary import (
+    DAYS,
+    TOLERANCES,
+    mass_factor,
+    season,
+    tolerance,
+    vocabulary,
+    words,
+)
 from fusion.tiles.tile import Tile
 
 _SURE = 0.02
@@ -70,6 +78,7 @@ def number_holds(said: Number, value: float, within: float) -> bool | None:
         inside = said.low <= value <= said.high
         return _either(inside, not said.low - slack <= value <= said.high + slack)
     room = within * (TOLERANCES.about if said.about else 1.0)
+    room *= TOLERANCES.exactly if said.bound == "exactly" else 1.0
     off = abs(value - said.low)
     return _either(off <= (1 - _SURE) * room, off > (1 + _SURE) * room)
 
@@ -111,9 +120,12 @@ def _cover_share(claim: Claim, facts: Facts, tile: Tile) -> bool | None:
 def _cover_total(claim: Claim, facts: Facts, tile: Tile) -> bool | None:
     shares = [_share(facts, cover, claim.source) for cover in claim.subject]
     said = _percent(claim.number)
+    total = sum(share for share in shares if share is not None)
+    if claim.object == "all" and None not in shares:
+        rest = 100.0 - total
+        return _either(rest < TOLERANCES.present, rest > TOLERANCES.larger)
     if None in shares or said is None:
         return None
-    total = sum(share for share in shares if share is not None)
     return number_holds(said, total, tolerance(claim.kind, "", total))
 
 
@@ -182,6 +194,8 @@ def _cover_relation(claim: Claim, facts: Facts, tile: Tile) -> bool | None:
     if way in ("larger", "smaller"):
         more, less = (one, other) if way == "larger" else (other, one)
         both = min(one, other) >= TOLERANCES.present
+        if how == "slightly":
+            return _slightly(more, less) if both else None
         enough = how != "far" or more >= TOLERANCES.far * less
         not_enough = how == "far" and more < TOLERANCES.not_far * less
         return _either(
@@ -197,10 +211,27 @@ def _cover_relation(claim: Claim, facts: Facts, tile: Tile) -> bool | None:
         limit = min(TOLERANCES.equal, TOLERANCES.equal_relative * max(one, other))
         near = abs(one - other) <= limit and min(one, other) >= TOLERANCES.present
         return _either(near, abs(one - other) > 2 * limit)
-    if claim.number is None or min(one, other) < TOLERANCES.ratio_from:
-        return False if one <= other else None
-    off = abs(one / other / claim.number.low - 1.0)
+    if claim.number is None:
+        return None
+    if min(one, other) < TOLERANCES.ratio_from:
+        return False if one <= other and claim.number.low >= 1 else None
+    times, slack = one / other / claim.number.low, TOLERANCES.ratio / 4
+    if claim.number.bound:
+        under = claim.number.bound in ("below", "at most")
+        return (
+            _either(times <= 1, times > 1 + slack)
+            if under
+            else _either(times >= 1, times < 1 - slack)
+        )
+    off = abs(times - 1.0)
     return _either(off <= TOLERANCES.ratio, off > 2 * TOLERANCES.ratio)
+
+
+def _slightly(more: float, less: float) -> bool | None:
+    points, times = more - less, more / less
+    near = TOLERANCES.larger <= points <= TOLERANCES.slightly and times <= TOLERANCES.not_far
+    off = points <= -TOLERANCES.larger or points > 2 * TOLERANCES.slightly
+    return _either(near, off or times >= TOLERANCES.far)
 
 
 def _border(claim: Claim, facts: Facts, tile: Tile) -> bool | None:
@@ -211,6 +242,8 @@ def _border(claim: Claim, facts: Facts, tile: Tile) -> bool | None:
     one, other = (masks[cover] for cover in claim.subject)
     around = _grown(one) & ~one
     meet = bool((around & other).any())
+    if claim.object == "longest":
+        return _longest(claim, facts)
     if claim.object == "borders":
         listed = any({border.one, border.other} == pair for border in facts.borders)
         return _either(listed, not meet)
@@ -220,6 +253,13 @@ def _border(claim: Claim, facts: Facts, tile: Tile) -> bool | None:
         return None
     share = 100.0 * (around & other).sum() / around.sum()
     return _either(share > _RING_TRUE, share < _RING_FALSE)
+
+
+def _longest(claim: Claim, facts: Facts) -> bool | None:
+    listed = {frozenset((border.one, border.other)): border.length for border in facts.borders}
+    own = listed.pop(frozenset(claim.subject), 0.0)
+    next_ = max(listed.values(), default=TOLERANCES.border_m)
+    return _either(own >= TOLERANCES.longest * next_, next_ >= TOLERANCES.longest * own)
 
 
 def _may_be(cover: str, facts: Facts, tile: Tile) -> NDArray[np.bool_]:
@@ -252,6 +292,8 @@ def _side(claim: Claim, facts: Facts, tile: Tile) -> bool | None:
             return None if claim.negated else False
         if share is None or cover not in known or known[cover].centre is None:
             return None
+    if claim.statistic == "all" or " " in (claim.object or ""):
+        return _lies_there(claim, facts, tile)
     (east, north), *others = (known[cover].centre for cover in claim.subject)
     if others:
         if claim.object == "centre" or claim.subject[0] == claim.subject[1]:
@@ -263,10 +305,49 @@ def _side(claim: Claim, facts: Facts, tile: Tile) -> bool | None:
     return found if found is False or named else None
 
 
+_THIRD, _FIFTH = slice(None, 43), slice(None, 26)
+"""Rows or columns of a corner and of an edge, counted from outside."""
+
+
+def _part(name: str, source: str, tile: Tile) -> NDArray[np.bool_]:
+    """Which pixels of a part of the tile are known."""
+    side, _, kind = name.partition(" ")
+    room = {"": slice(None, 64), "corner": _THIRD, "edge": _FIFTH}[kind]
+    known = tile.present[source][0]
+    inside = np.zeros_like(known)
+    # Turned so that the part begins in the first row, and in the first column.
+    turned = inside[::-1] if "south" in side else inside
+    turned = turned[:, ::-1] if "east" in side else turned
+    rows = room if side.startswith(("north", "south")) else slice(None)
+    turned[rows, room if side.endswith(("east", "west")) else slice(None)] = True
+    return inside & known
+
+
+def _lies_there(claim: Claim, facts: Facts, tile: Tile) -> bool | None:
+    """Does a class lie at an edge, in a corner, or on one side alone?"""
+    (cover,), place = claim.subject, claim.object or ""
+    if cover == "water" or place == "centre" or facts.source is None:
+        return None
+    mask = _may_be(cover, facts, tile)
+    there = mask & _part(place, facts.source, tile)
+    inside, elsewhere = 100.0 * there.sum() / mask.sum(), 100.0 * (mask & ~there).mean()
+    if claim.statistic == "all":
+        yes = inside >= TOLERANCES.confined and elsewhere < TOLERANCES.present
+        return _either(yes, inside < TOLERANCES.not_confined)
+    yes, no = inside >= TOLERANCES.inside, inside < TOLERANCES.not_inside
+    if claim.statistic == "along":
+        length = 100.0 * there.any(axis=0 if place.startswith(("north", "south")) else 1).mean()
+        yes, no = yes and length >= TOLERANCES.along, no or length < TOLERANCES.not_along
+    return _either(yes, no)
+
+
 def _region(claim: Claim, facts: Facts, tile: Tile) -> bool | None:
     share = _share(facts, claim.subject[0], claim.source)
-    if claim.statistic == "present":
-        return False if share is not None and share <= TOLERANCES.absent else None
+    if claim.number is not None:
+        return _number_of_part(claim, facts, tile)
+    if claim.statistic == "present" or " " in (claim.object or ""):
+        gone = share is not None and share <= TOLERANCES.absent
+        return False if gone else _there(claim, facts, tile)
     first = next((r.cover for r in facts.regions if r.side == claim.object), None)
     if first is None or share is None:
         return None
@@ -275,10 +356,53 @@ def _region(claim: Claim, facts: Facts, tile: Tile) -> bool | None:
     return None if claim.statistic == "most" and largest else largest
 
 
+def _there(claim: Claim, facts: Facts, tile: Tile) -> bool | None:
+    """Is a class in a part of the tile, or the largest of it?"""
+    shares = {
+        cover: _share_there(cover, claim.object or "", facts, tile)
+        for cover, entry in vocabulary()["covers"].items()
+        if cover != "water" and entry[facts.source or "worldcover"]
+    }
+    own = shares.get(claim.subject[0])
+    if own is None:
+        return None
+    if claim.statistic == "present":
+        return _either(own >= TOLERANCES.present, own <= TOLERANCES.absent)
+    ahead = own - max(s for c, s in shares.items() if s is not None and c != claim.subject[0])
+    # What two sources call water is not counted here, and may be more.
+    dry = own > 50.0 and own >= TOLERANCES.dominates
+    return _either(dry and ahead >= TOLERANCES.larger, ahead <= -TOLERANCES.larger)
+
+
+def _share_there(cover: str, place: str, facts: Facts, tile: Tile) -> float | None:
+    """Share in % of a class in a part of the tile; None of water, and of the centre."""
+    if cover == "water" or place == "centre" or facts.source is None:
+        return None
+    known = _part(place, facts.source, tile)
+    return 100.0 * float((_may_be(cover, facts, tile) & known).sum() / (known.sum() or 1))
+
+
+def _number_of_part(claim: Claim, facts: Facts, tile: Tile) -> bool | None:
+    (cover,), place, said = claim.subject, claim.object or "", claim.number
+    value = _share_there(cover, place, facts, tile)
+    if (
+        value is None
+        or said is None
+        or said.unit != "%"
+        or claim.source not in (None, facts.source)
+    ):
+        return None
+    if claim.statistic == "of tile":
+        known = tile.present[facts.source or ""][0]
+        value *= float(_part(place, facts.source or "", tile).sum() / known.sum())
+    return number_holds(said, value, tolerance("cover share", "", value))
+
+
 def _agreement(claim: Claim, facts: Facts, tile: Tile) -> bool | None:
     if facts.agreement is None or claim.number is None:
         return None
-    return number_holds(claim.number, facts.agreement, tolerance(claim.kind, "", facts.agreement))
+    share = 100.0 - facts.agreement if claim.object == "differ" else facts.agreement
+    return number_holds(claim.number, share, tolerance(claim.kind, "", share))
 
 
 def _landforms(facts: Facts) -> Mapping[str, float] | None:
@@ -380,9 +504,12 @@ def _vector(claim: Claim, facts: Facts, tile: Tile) -> bool | None:
     known = facts.soil if claim.kind == "soil" else facts.climate
     found = next((element for element in known if element.id == claim.subject[0]), None)
     said = claim.number
-    if found is None or said is None or said.unit != _UNITS.get(found.unit, found.unit):
+    if found is None or said is None:
         return None
-    return number_holds(said, found.value, tolerance(claim.kind, found.id, found.value))
+    unit = _UNITS.get(found.unit, found.unit)
+    value, within = found.value, tolerance(claim.kind, found.id, found.value)
+    factor = 1.0 if said.unit == unit else mass_factor(unit, said.unit)
+    return None if factor is None else number_holds(said, factor * value, factor * within)
 
 
 _REACTION_MARGIN = 0.1
@@ -390,6 +517,12 @@ _REACTION_MARGIN = 0.1
 
 
 def _soil_word(claim: Claim, facts: Facts, tile: Tile) -> bool | None:
+    if claim.subject[0] == "largest fraction":
+        parts = {e.id: e.value for e in facts.soil if e.id in ("sand", "silt", "clay")}
+        own = parts.pop(claim.object or "", 0.0)
+        ahead = own - max(parts.values(), default=own)
+        decided = len(parts) == 2 and abs(ahead) >= TOLERANCES.fraction
+        return ahead > 0 if decided else None
     if claim.subject[0] == "texture":
         return None if facts.texture is None else facts.texture == claim.object
     ph = next((element.value for element in facts.soil if element.id == "ph_h2o"), None)
@@ -404,9 +537,11 @@ def _season(claim: Claim, facts: Facts, tile: Tile) -> bool | None:
 
 
 def _date(claim: Claim, facts: Facts, tile: Tile) -> bool | None:
-    said: Sequence[int | None] = claim.value  # type: ignore[assignment]
-    own = (facts.date.year, facts.date.month, facts.date.day)
-    return all(part in (None, right) for part, right in zip(said, own, strict=True))
+    said: Sequence[int | str | None] = claim.value  # type: ignore[assignment]
+    own = [facts.date.year, facts.date.month, facts.date.day]
+    part = next(name for name, days in DAYS.items() if facts.date.day in days)
+    right = all(a in (None, b) for a, b in zip(said[:2], own[:2], strict=True))
+    return right and said[2] in (None, own[2], part)
 
 
 def _position(claim: Claim, facts: Facts, tile: Tile) -> bool | None:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from fusion.captions.vocabulary import vocabulary
+from fusion.captions.vocabulary import DAYS, vocabulary
 from fusion.texture import texture_systems
 
 
@@ -22,7 +22,8 @@ class Number:
     Attributes:
         low: The number, or the start of a range.
         high: The number, or the end of the range.
-        bound: "", "above", "below", "at least" or "at most".
+        bound: "", "above", "below", "at least" or "at most", or how a number itself was put: "only"
+            or "exactly".
         about: Does it say of itself that it is rough? With a bound, it is a word such as "most".
         unit: Of `vocabulary.yaml`; "" if none was given.
     """
@@ -42,7 +43,8 @@ class Token:
         tag: One character, by which the grammar knows it; "?" if unknown.
         text: As written.
         value: Id of what it names, a `Number`, or another value of its type.
-        narrower: Does it say more than the class that it belongs to?
+        narrower: Does it say more than the class that it belongs to? Of a side: is it a half or a
+            quarter, of which it is known where it ends?
     """
 
     tag: str
@@ -57,6 +59,7 @@ TAGS = {
     "reaches": "v",
     "has": "h",
     "there": "h",
+    "besides": "h",
     "made of": "e",
     "is": "b",
     "lies": "l",
@@ -66,6 +69,16 @@ TAGS = {
     "lacks": "n",
     "not": "!",
     "in": "i",
+    "along": "5",
+    "only": "1",
+    "only class": "1",
+    "longest border": "/",
+    "between": "_",
+    "rest": "3",
+    "still": "8",
+    "of its area": "9",
+    "landforms": "%",
+    "largest fraction": "7",
     "near": "r",
     "of": "o",
     "and": "&",
@@ -84,7 +97,13 @@ TAGS = {
     "less": "M",
     "far more": "m",
     "far less": "M",
+    "slightly larger": ">",
+    "slightly smaller": "<",
+    "slightly more": "m",
+    "slightly less": "M",
     "than": "t",
+    "as much": "4",
+    "versus": "0",
     "equal": "=",
     "similar": "E",
     "together": "H",
@@ -93,6 +112,7 @@ TAGS = {
     "surrounded": "O",
     "surrounds": "O",
     "agree": "g",
+    "disagree": "g",
     "terrain": "T",
     "rises": "R",
     "falls": "F",
@@ -123,6 +143,12 @@ _VALUES = {
     "far smaller": "far",
     "far more": "far",
     "far less": "far",
+    "slightly larger": "slightly",
+    "slightly smaller": "slightly",
+    "slightly more": "slightly",
+    "slightly less": "slightly",
+    "disagree": "differ",
+    "only class": "class",
     "surrounds": "other",
     "lacks": "each",
     "increases": "amount",
@@ -137,7 +163,10 @@ _TOKEN = re.compile(
     r"|[^\s\w]"
 )
 _NUMBER = re.compile(r"^\d+(\.\d+)?$|^\d{1,3}(,\d{3})+(\.\d+)?$")
-_SENTENCE = re.compile(r"(?<=[.!?])[\"')]*\s+(?=[\"'(]*[A-Z0-9À-Ö])|\n+")
+_SHORT = re.compile(r"\b(vs|ca|approx)\.", re.IGNORECASE)
+_SENTENCE = re.compile(
+    r"(?<!\bvs\.)(?<!\bca\.)(?<!\bapprox\.)(?<=[.!?])[\"')]*\s+(?=[\"'(]*[A-Z0-9À-Ö])|\n+"
+)
 _SMALL = "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen"
 _SMALL += " fifteen sixteen seventeen eighteen nineteen"
 _TENS = "twenty thirty forty fifty sixty seventy eighty ninety"
@@ -150,6 +179,8 @@ _ORDINAL = re.compile(
 """A day of a month as it is spoken: `3rd of` May, May `3rd`, 2021."""
 _PARTS_OF_SEASON = {"early": 0, "mid": 1, "late": 2}
 _ONE_SIDED = ("above", "below", "at least", "at most")
+_SAID_OF_NUMBERS = (*_ONE_SIDED, "only", "exactly")
+_FREEZING = Number(0.0, 0.0, unit="degC")
 
 
 def sentences(caption: str) -> list[str]:
@@ -167,8 +198,12 @@ def _split(phrase: str) -> tuple[str, ...]:
 
 
 @functools.cache
-def _lexicon() -> dict[tuple[str, ...], Token]:
-    """Phrase -> token. Numbers, bounds and dates are found apart."""
+def _lexicon(of_landforms: bool = False) -> dict[tuple[str, ...], Token]:
+    """Phrase -> token. Numbers, multiples and dates are found apart.
+
+    Args:
+        of_landforms: Where landforms are named as such, slopes are one of them.
+    """
     known = vocabulary()
     found: dict[tuple[str, ...], Token] = {}
 
@@ -176,6 +211,8 @@ def _lexicon() -> dict[tuple[str, ...], Token]:
         for name in names:
             found.setdefault(_split(name), Token(tag, name, value, narrower))
 
+    for form, entry in known["landforms"].items():
+        put(entry.get("among", ()) if of_landforms else (), "G", form)
     for cover, entry in known["covers"].items():
         put(entry["names"], "C", cover)
         put(entry["narrower"], "C", cover, narrower=True)
@@ -203,8 +240,6 @@ def _lexicon() -> dict[tuple[str, ...], Token]:
         put(entry["names"], "K", extent)
     for rank, names in known["ranks"].items():
         put(names, "k", rank)
-    for ratio, names in known["ratios"].items():
-        put(names, "x", float(ratio))
     for provider, names in known["providers"].items():
         put(names, "L", provider)
     for season, names in known["seasons"].items():
@@ -258,9 +293,21 @@ def _plain(words: list[str], i: int) -> tuple[float | None, int]:
     return None, i
 
 
+def _comparator(words: list[str], i: int) -> tuple[str | None, int]:
+    """How a number is put: "more than", "only", "only about"."""
+    bound, end = _at(_phrases("comparators"), words, i)
+    if bound == "only":
+        rough, after = _at(_phrases("comparators"), words, end)
+        if rough == "about":
+            return rough, after
+    return bound, end
+
+
 def _amount(words: list[str], i: int) -> tuple[Number | None, int]:
     """A number with its bound and unit at a place."""
-    bound, start = _at(_phrases("comparators"), words, i)
+    bound, start = _comparator(words, i)
+    if words[start : start + 1] == ["freezing"] and bound in ("above", "below"):
+        return replace(_FREEZING, bound=bound, about=True), start + 1
     if bound is None and words[i] == "between":
         start, bound = i + 1, "between"
     elif bound is None and words[i] == "from":
@@ -269,13 +316,17 @@ def _amount(words: list[str], i: int) -> tuple[Number | None, int]:
         share, end = _at(_phrases(kind), words, start)
         if share is None or bound in ("between", "from"):
             continue
+        if kind == "whole" and bound in ("only", "exactly"):
+            continue
         if end < len(words) and words[end] == "of":
             end += 1
             end += end < len(words) and words[end] in ("the", "it")
         if kind == "whole":
             return Number(float(share), float(share), "at least", True, "%"), end
-        side = bound if bound in _ONE_SIDED else ""
-        return Number(float(share), float(share), side, not side, "%"), end
+        side = bound if bound in _SAID_OF_NUMBERS else ""
+        # More than half is as much as most.
+        rough = not side or side in ("above", "at least")
+        return Number(float(share), float(share), side, rough, "%"), end
     low, end = _plain(words, start)
     if low is None:
         return None, i
@@ -295,12 +346,29 @@ def _amount(words: list[str], i: int) -> tuple[Number | None, int]:
         bound, end = ("at least" if words[end + 1] == "more" else "at most"), end + 2
     if end + 1 < len(words) and words[end] == "at" and words[end + 1] in ("most", "least"):
         bound, end = f"at {words[end + 1]}", end + 2
-    side = bound if bound in _ONE_SIDED else ""
+    side = bound if bound in _SAID_OF_NUMBERS else ""
     return Number(low, high, side, bound == "about", unit), end
 
 
+def _multiple(words: list[str], i: int) -> tuple[Number | None, int]:
+    """How many times another it is: "more than twice", "five times", "half as large as"."""
+    bound, start = _comparator(words, i)
+    times, end = _at(_phrases("ratios"), words, start)
+    if times is None:
+        times, end = _plain(words, start)
+        if times is None or words[end : end + 1] != ["times"]:
+            return None, i
+        end += 1
+    if bound in ("only", "exactly") or (float(times) < 1 and words[end : end + 1] != ["as"]):
+        return None, i
+    side = bound if bound in _ONE_SIDED else ""
+    return Number(float(times), float(times), side, bound == "about"), end
+
+
 def _starts_amount(words: list[str], i: int) -> bool:
-    return i < len(words) and _amount(words, i)[0] is not None
+    if i >= len(words):
+        return False
+    return (_amount(words, i)[0], _multiple(words, i)[0]) != (None, None)
 
 
 def _unit(words: list[str], i: int) -> tuple[str, int]:
@@ -308,8 +376,11 @@ def _unit(words: list[str], i: int) -> tuple[str, int]:
     return (unit or ""), end
 
 
-def _date(words: list[str], i: int) -> tuple[tuple[int | None, int | None, int | None] | None, int]:
-    """Year, month and day at a place."""
+_Date = tuple[int | None, int | None, int | str | None]
+
+
+def _date(words: list[str], i: int) -> tuple[_Date | None, int]:
+    """Year, month and day, or part of the month, at a place."""
     months = vocabulary()["months"]
     word = words[i]
     if re.fullmatch(r"\d{4}-\d{2}-\d{2}", word):
@@ -327,6 +398,9 @@ def _date(words: list[str], i: int) -> tuple[tuple[int | None, int | None, int |
             return int(words[j])
         return None
 
+    if word in DAYS and i + 1 < len(words) and words[i + 1] in months:
+        year, end = year_at(i + 2)
+        return (year, months.index(words[i + 1]) + 1, word), end
     if word in months:
         month, day = months.index(word) + 1, day_at(i + 1)
         year, end = year_at(i + 2 if day else i + 1)
@@ -360,17 +434,18 @@ def tokens(sentence: str, names: Iterable[str] = ()) -> list[Token]:
         sentence: One sentence.
         names: Place names of the tile; they are found where they are written with a capital.
     """
-    text = _ORDINAL.sub(r"\1", sentence.strip().rstrip(".!?").replace("’", "'"))
+    text = _ORDINAL.sub(r"\1", _SHORT.sub(r"\1", sentence).strip().rstrip(".!?").replace("’", "'"))
     text = text.replace("—", " ; ").replace(" - ", " ; ")
     text = re.sub(r"(?<=\d)\s*[–-]\s*(?=\d)(?!\d\d-)", " to ", _keep_dates(text))
     text = _spaced(text).replace("\x00", "-")
     written = _TOKEN.findall(text)
     words = [word.lower() for word in written]
     places = {_split(name): name for name in names}
+    lexicon = _lexicon(bool({"landform", "landforms"} & set(words)))
     found: list[Token] = []
     i = 0
     while i < len(words):
-        token, end = _one(written, words, i, places)
+        token, end = _one(written, words, i, places, lexicon)
         if token.tag:
             found.append(token)
         elif found and found[-1].tag == "N" and words[i] in ("of", "in", "within"):
@@ -384,7 +459,11 @@ def _keep_dates(text: str) -> str:
 
 
 def _one(
-    written: list[str], words: list[str], i: int, places: Mapping[tuple[str, ...], str]
+    written: list[str],
+    words: list[str],
+    i: int,
+    places: Mapping[tuple[str, ...], str],
+    lexicon: Mapping[tuple[str, ...], Token],
 ) -> tuple[Token, int]:
     """The token at a place, and the next place."""
 
@@ -404,7 +483,7 @@ def _one(
         return Token("d", text(end), date), end
     phrase_end, phrase = i, None
     for size in range(min(_longest(), len(words) - i), 0, -1):
-        candidate = _lexicon().get(tuple(words[i : i + size]))
+        candidate = lexicon.get(tuple(words[i : i + size]))
         if candidate is None:
             continue
         # "Is under 40 %" bounds a number, and "is under crops" does not; "an area of 26 ha" is none
@@ -415,10 +494,16 @@ def _one(
                 continue
         if candidate.tag == "K" and _starts_amount(words, i + size):
             continue
-        if candidate.tag in (">", "<") and _starts_amount(words, i + size):
+        compared = candidate.tag in (">", "<") or (
+            candidate.tag in ("R", "F") and candidate.text.endswith(" than")
+        )
+        if compared and _starts_amount(words, i + size):
             continue  # "covers more than 40 %" compares with a number, not with a class
         phrase, phrase_end = candidate, i + size
         break
+    times, end = _multiple(words, i)
+    if times is not None and end >= phrase_end:
+        return Token("x", text(end), times), end
     amount, end = _amount(words, i)
     if amount is not None and end >= phrase_end:
         return Token("N", text(end), amount), end
@@ -430,8 +515,21 @@ def _one(
 
 
 def _side(written: list[str], words: list[str], i: int, side: Token, end: int) -> tuple[Token, int]:
-    """A side with what may follow it: part, half, of the tile."""
+    """A side with what of it is named: a part, half or quarter, or an edge or corner."""
     said = vocabulary()["words"]
-    region = end < len(words) and words[end] in (*said["part"], *said["half"])
-    end += region
-    return Token("D", " ".join(written[i:end]), side.value), end
+    kinds = {word: kind for kind in ("part", "half", "quarter", "corner", "edge")
+             for word in said[kind]}  # fmt: skip
+    kind = kinds.get(words[end - 1])
+    if kind is None and end < len(words):
+        kind = kinds.get(words[end])
+        end += kind is not None
+    text = " ".join(written[i:end])
+    ways = vocabulary()["sides"][side.value]
+    fits = abs(ways["x"]) + abs(ways["y"]) == {"half": 1, "edge": 1, "quarter": 2, "corner": 2}.get(
+        kind or "", 3
+    )
+    if kind in ("corner", "edge") and fits:
+        return Token("6", text, f"{side.value} {kind}"), end
+    if kind not in (None, "part") and not fits:
+        return Token("?", text), end
+    return Token("D", text, side.value, narrower=fits), end

@@ -4,6 +4,7 @@ Belongs here: what the modules of patterns share. Never here: patterns (`pattern
 `patterns_measured.py`), or how parts make a sentence (`grammar.py`).
 """
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -25,6 +26,8 @@ class Carry:
         timed: Does the part before say when what follows was so ("In May, ...")?
         soil: Is the part before about the soil?
         yearly: Is the part before about the climate, which is of no season?
+        inside: How a part before opens with a side of the tile, of which what follows may be: "i"
+            if it tells what is in it, "D" if it is about it.
     """
 
     subject: Token | None = None
@@ -36,6 +39,7 @@ class Carry:
     timed: bool = False
     soil: bool = False
     yearly: bool = False
+    inside: str = ""
 
 
 Build = Callable[[Sequence[Token], Carry], list[Claim]]
@@ -69,6 +73,14 @@ def negated(part: Sequence[Token]) -> bool:
 def of_the_ground(part: Sequence[Token]) -> bool:
     """Is a part about the lie of the land?"""
     return any(t.tag in "TWRF" or (t.tag == "P" and t.value[0] == "elevation") for t in part)
+
+
+_OF_THE_TILE = re.compile(r"\b(?:tile|scene|image|picture|frame|view)\b", re.IGNORECASE)
+
+
+def of_the_tile(number: Token) -> bool:
+    """Is a share said to be one of the whole tile?"""
+    return _OF_THE_TILE.search(number.text) is not None
 
 
 def nothing(part: Sequence[Token], carry: Carry) -> list[Claim]:

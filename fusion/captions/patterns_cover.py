@@ -36,7 +36,9 @@ def _rank(what: Token, place: int, dominates: bool = False, negated: bool = Fals
 
 
 def _relation(one: Token, relation: str, other: Token, negated: bool = False) -> Claim:
-    kind = {"borders": "border", "surrounded": "border"}.get(relation, "cover relation")
+    kind = {"borders": "border", "surrounded": "border", "longest": "border"}.get(
+        relation, "cover relation"
+    )
     narrower = one.narrower or other.narrower
     return Claim(
         kind, (one.value, other.value), object=relation, negated=negated, narrower=narrower
@@ -67,6 +69,13 @@ def _pairs(part: Sequence[Token], carry: Carry) -> list[Claim]:
 def _own(part: Sequence[Token], carry: Carry) -> list[Claim]:
     (number,), what = of(part, "N"), _meant(part, carry)
     return [_share(what, number, negated(part))] if what else []
+
+
+def _still(part: Sequence[Token], carry: Carry) -> list[Claim]:
+    """A share in spite of what was said of another class; else it would tell of former days."""
+    (what,), (number,) = of(part, "C"), of(part, "N")
+    other = _cover(carry.subject)
+    return [_share(what, number)] if other and other.value != what.value else []
 
 
 def _meant(part: Sequence[Token], carry: Carry) -> Token | None:
@@ -115,6 +124,13 @@ def _all_present(part: Sequence[Token], carry: Carry) -> list[Claim]:
     sized = {claim.subject for claim in extents}
     present = [_presence(t) for t in of(part, "CG") if t.tag == "G" or (t.value,) not in sized]
     return extents + present + _aside(part)
+
+
+def _forms(part: Sequence[Token], carry: Carry) -> list[Claim]:
+    """Landforms, some with their shares."""
+    shares = _aside(part)
+    told = {claim.subject for claim in shares}
+    return shares + [_presence(t) for t in of(part, "G") if (t.value,) not in told]
 
 
 _NEARLY_ALL = Number(90.0, 90.0, "at least", True, "%")
@@ -224,8 +240,7 @@ def _somewhere(part: Sequence[Token], carry: Carry) -> list[Claim]:
             object=side.value,
             statistic="present",
             narrower=what.narrower,
-        ),
-        *_extents(part),
+        )
     ]
 
 
@@ -275,9 +290,21 @@ def _compared(part: Sequence[Token], carry: Carry) -> list[Claim]:
     one, other = things if len(things) == 2 else (_cover(_meant(part, carry)), things[0])
     (sign,) = of(part, "><=mM")
     relation = {"=": "equal", ">": "larger", "m": "larger"}.get(sign.tag, "smaller")
-    if sign.value == "far":
-        relation = f"far {relation}"
+    if sign.value:
+        if sign.value == "slightly" and negated(part):
+            return []  # smaller, or far larger
+        relation = f"{sign.value} {relation}"
     return [_relation(one, relation, other, negated(part)), *_aside(part)] if one else []
+
+
+def _set_against(part: Sequence[Token], carry: Carry) -> list[Claim]:
+    """Two classes compared, and their shares in the same order."""
+    one, other = of(part, "C")
+    first, second = of(part, "N")
+    if not first.value.unit:
+        first = replace(first, value=replace(first.value, unit=second.value.unit))
+    compared = _compared(of(part, "C><=mM!"), carry)
+    return [*compared, _share(one, first), _share(other, second)]
 
 
 def _similar(part: Sequence[Token], carry: Carry) -> list[Claim]:
@@ -287,8 +314,7 @@ def _similar(part: Sequence[Token], carry: Carry) -> list[Claim]:
 
 def _multiple(part: Sequence[Token], carry: Carry) -> list[Claim]:
     (one, other), (ratio,) = of(part, "C"), of(part, "x")
-    claim = _relation(one, "ratio", other, negated(part))
-    return [replace(claim, number=Number(ratio.value, ratio.value))]
+    return [replace(_relation(one, "ratio", other), number=ratio.value)]
 
 
 def _touching(part: Sequence[Token], carry: Carry) -> list[Claim]:
@@ -304,14 +330,20 @@ def _touching(part: Sequence[Token], carry: Carry) -> list[Claim]:
     return claims + _aside(part)
 
 
+def _longest(part: Sequence[Token], carry: Carry) -> list[Claim]:
+    one, other = of(part, "C")
+    return [_relation(one, "longest", other)]
+
+
 def _agreement(part: Sequence[Token], carry: Carry) -> list[Claim]:
     maps, (number,) = {token.value for token in of(part, "L")}, of(part, "N")
     if of(part, "2"):
         maps = set(vocabulary()["providers"])
     if len(maps) != 2:
         return []
-    claim = Claim("agreement", tuple(sorted(maps)), number=number.value, negated=negated(part))
-    return [claim]
+    (said,) = of(part, "g")
+    claim = Claim("agreement", tuple(sorted(maps)), object=said.value, number=number.value)
+    return [replace(claim, negated=negated(part))]
 
 
 _THING = r"C(?:\(N\)|,[;i]N(?:,|$))?"
@@ -336,6 +368,7 @@ COVER_PATTERNS: tuple[Pattern, ...] = (
     (r"N@C", _pairs, False),
     (r"h*NoC", _area_of, False),
     (r"[\^w]?(?:!?v)N", _own, False),
+    (r"C8[vbh]*N", _still, False),
     # rank and dominance
     (r"\^?[hb]*!?q[eh]?o?[CG](?:\(N\)|[i;]N)?", _dominant, False),
     (rf"{_FRONTED}[CG](?:\(N\))?!?A(?:[i;]N|\(N\))?|[CG](?:\(N\))!?A", _dominant, False),
@@ -351,7 +384,8 @@ COVER_PATTERNS: tuple[Pattern, ...] = (
     (rf"[hb]*{_THING}(?:{_SEP}{_THING})+[blqX]+iD", _located, False),
     (r"iD,?l+K?C", _located, False),
     (r"No?C[blX]+i?D|DhNo?C", _mostly_in, False),
-    (r"iD,?[bXh]+K?C|Dh+C", _somewhere, False),
+    (r"iD,?[bXh]+C|Dh+C", _somewhere, False),
+    (r"iD,?[bXh]+KC", _located, False),
     (r"CvNo?D|No?D[be]+C", _most_of, False),
     (r"[\^w]?[bl]+q?!?l?iD", _located, False),
     (
@@ -362,11 +396,13 @@ COVER_PATTERNS: tuple[Pattern, ...] = (
     ),
     (r"C[bl]*!?l?i?DoC|i?DoC,?[bhl]+C", _beside, False),
     # relations
+    (r"(?:C!?[><]C|[hb]*[mM]b?CtC)(?:\(N0N\)|[,;i]*N0N)", _set_against, False),
     (rf"{_THING}!?[><=]{_THING}", _compared, False),
     (r"[\^w]?!?[><=]C", _compared, False),
     (r"[hb]*[mM]b?CtC", _compared, False),
     (r"C&C[vbh]!?E|C&C!?[vbh]E", _similar, False),
-    (r"[bhv]*xC@C|C[vb]?x@?C", _multiple, False),
+    (r"[bhv]*x4?C@C|C[vbh]*x[@4=]?C", _multiple, False),
+    (r"/[vblX]*_C&C|C&C[vh]*/", _longest, False),
     (rf"{_THING}!?B{_THING}(?:{_SEP}C)*", _touching, False),
     (rf"{_THING}!?O{_THING}", _touching, False),
     (r"\^?!?[BO]C|nC[BO]C", _touching, False),
@@ -381,6 +417,7 @@ COVER_PATTERNS: tuple[Pattern, ...] = (
     (r"[hb]*n[CG](?:,[CG])*,?&[CG]", _each_absent, False),
     (r"[CG](?:[,|&]+[CG])*b?(?:Z|!X|!l(?=$|[,;&])|!b?X?(?=$))", _none_present, False),
     (r"[CG](?:[,&]+[CG])*[bl]?X", _all_present, False),
+    (r"%G(?:\(N\))?(?:[,&]+G(?:\(N\))?)*", _forms, False),
     (rf"b*h[hb]*K?{_THING}(?:{_SEP}K?{_THING})*X?", _all_present, False),
     (r"KC(?:[,&]+K?C(?=[,&]|b?X|$))*(?:b?X)?", _all_present, False),
     (r"Xb+K?C(?:[,&]+K?C)*", _all_present, False),

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from fusion.captions.claims import Claim
-from fusion.captions.lexer import Token
+from fusion.captions.lexer import Number, Token
 from fusion.captions.parts import Build, Carry, Pattern, is_of_a_class, negated, of, of_the_ground
 from fusion.captions.vocabulary import vocabulary
 from fusion.texture import texture_systems
@@ -48,6 +48,7 @@ def _property(part: Sequence[Token], carry: Carry) -> list[Claim]:
     if not statistics and default in _OF_MANY:
         statistics |= {token.value for token in of(part, "v") if token.value}
         statistics |= {"maximum"} if number.text.lower().startswith("up to") else set()
+        statistics |= set() if statistics else _of_all(name, number.value)
     if any(token.text.lower() == "by" for token in of(part, "i")):
         if (name, statistics) != ("elevation", set()):
             return []
@@ -63,6 +64,18 @@ def _property(part: Sequence[Token], carry: Carry) -> list[Claim]:
             negated=negated(part),
         )
     ]
+
+
+_MEASURED = ("elevation", "slope", "canopy_height")
+"""Properties of which "above 300 m" is said of all their values, if of no statistic."""
+
+
+def _of_all(name: str, number: Number) -> set[str]:
+    """Statistic that a bound is of, where none is said: what lies above is so at its lowest."""
+    if name not in _MEASURED or not number.bound or number.about:
+        return set()
+    return {"above": {"minimum"}, "at least": {"minimum"}, "below": {"maximum"},
+            "at most": {"maximum"}}.get(number.bound, set())  # fmt: skip
 
 
 _ELEVATION = Token("P", "", ("elevation", "elevation", "mean", None))
@@ -98,6 +111,101 @@ def _height(part: Sequence[Token], carry: Carry) -> list[Claim]:
         return []
     said = [_HEIGHT, *(token for token in part if token.tag not in "CP")]
     return _two_statistics(said, Carry()) if len(numbers) == 2 else _property(said, Carry())
+
+
+def _half_of_them(part: Sequence[Token], carry: Carry) -> list[Claim]:
+    """A median: half of the slopes or trees are above it, or below."""
+    half, number = of(part, "N")
+    (what,) = of(part, "PC")
+    known = {"slope": _SLOPE, "tree": _HEIGHT}.get(what.value[1] if what.tag == "P" else what.value)
+    said = number.value
+    whole = Number(50.0, 50.0, "", True, "%")
+    if known is None or what.narrower or half.value != whole or said.bound not in _ONE_SIDED:
+        return []
+    middle = replace(number, value=replace(said, bound=""))
+    return _property([known, Token("s", "", "median"), middle], Carry())
+
+
+_SLOPE = Token("P", "", ("slope", "slope", "median", None))
+_ONE_SIDED = ("above", "below")
+
+
+def _no_taller(part: Sequence[Token], carry: Carry) -> list[Claim]:
+    """A height that no tree exceeds, or reaches."""
+    (what,), (number,), ways = of(part, "C"), of(part, "N"), of(part, "v")
+    said = number.value
+    if what.value != "tree" or what.narrower or said.unit != "m" or said.about:
+        return []
+    reached = said.bound == "" and said.low == said.high and ways and ways[0].value == "maximum"
+    if said.bound not in ("above", "at least") and not reached:
+        return []
+    bound = "at most" if said.bound == "above" else "below"
+    return [
+        Claim("canopy", ("canopy_height",), number=replace(said, bound=bound), statistic="maximum")
+    ]
+
+
+def _all_of_the_land(part: Sequence[Token], carry: Carry) -> list[Claim]:
+    """A height above or below which the whole tile lies."""
+    whole, number = of(part, "N")
+    everything = (whole.value.low, whole.value.about, whole.value.unit) == (99.0, True, "%")
+    statistic = _of_all("elevation", number.value)
+    if not everything or not statistic or number.value.unit != "m":
+        return []
+    said = Token("s", "", statistic.pop())
+    return _property([_ELEVATION, said, number], Carry())
+
+
+def _lowest_to_highest(part: Sequence[Token], carry: Carry) -> list[Claim]:
+    """From the lowest point to the highest, each with its height."""
+    ends = [token for token in part if token.tag in "Ps" and token is not part[0]]
+    low, high = of(part, "N")
+    first, ways = part[0], of(part, "R")
+    if first.tag == "I" and not ways[0].text.lower().endswith(" to"):
+        return []  # it rises by so much
+    if not (first.tag in "TI" or (first.tag == "P" and first.value == _ELEVATION.value)):
+        return []
+    if any(token.tag == "P" and token.value[1] != "elevation" for token in ends):
+        return []
+    if [t.value[3] if t.tag == "P" else t.value for t in ends] != ["minimum", "maximum"]:
+        return []
+    return [
+        claim
+        for statistic, number in (("minimum", low), ("maximum", high))
+        for claim in _property([_ELEVATION, Token("s", "", statistic), number], Carry())
+    ]
+
+
+def _told_twice(part: Sequence[Token], carry: Carry) -> list[Claim]:
+    """A property with two numbers: "below freezing, at -4 °C"."""
+    *before, second = [token for token in part if token.tag != ")"]
+    while before[-1].tag in ",;i(":
+        before.pop()
+    return [claim for said in (before, [*before[:-1], second]) for claim in _property(said, carry)]
+
+
+def _composition(part: Sequence[Token], carry: Carry) -> list[Claim]:
+    """Several fractions of the soil."""
+    if not of(part, "SQ") and not carry.soil:
+        return []
+    soil = Token("S", "soil")
+    pairs = zip(of(part, "P"), of(part, "N"), strict=True)
+    told = [_property([soil, number, what], Carry()) for what, number in pairs]
+    fractions = all(what.value[1] in _FRACTIONS for what in of(part, "P"))
+    return [claim for claims in told for claim in claims] if fractions and all(told) else []
+
+
+_FRACTIONS = ("sand", "silt", "clay", "coarse_fragments_mass")
+
+
+def _largest_fraction(part: Sequence[Token], carry: Carry) -> list[Claim]:
+    (what,), (rank,), numbers = of(part, "P"), of(part, "7"), of(part, "N")
+    of_soil = of(part, "S") or carry.soil or "soil" in rank.text.lower()
+    if what.value[1] not in _FRACTIONS[:3] or not of_soil:
+        return []
+    claim = Claim("soil word", ("largest fraction",), object=what.value[1])
+    shares = [_property([Token("S", "soil"), what, number], Carry()) for number in numbers]
+    return [claim, *shares[0]] if numbers and shares[0] else [] if numbers else [claim]
 
 
 def _two_statistics(part: Sequence[Token], carry: Carry) -> list[Claim]:
@@ -201,6 +309,17 @@ MEASURED_PATTERNS: tuple[Pattern, ...] = (
         False,
     ),
     (r"NoS[bhe]P", _property, False),
+    (r"(?:(?:Sh?|Th?|[hb^])*(?:so?|s,)?P[bvohi:l]*N)(?:,?iN|\(N\))", _told_twice, False),
+    (r"(?:[SQ][hbe]+|h*)No?P(?:[,&]+No?P)+", _composition, False),
+    (r"Pb7(?:o?S)?(?:\(N\)|[,;i]*N)?|S?7(?:o?S)?bP(?:\(N\)|[,;i]*N)?", _largest_fraction, False),
+    (r"nC[bv]*N", _no_taller, False),
+    (r"N[CP][bl]+N", _half_of_them, False),
+    (r"NT?[lb]+N", _all_of_the_land, False),
+    (
+        r"IP[bil]*N,?TRN[bil]*P|[TP][vRl]*[I_][Ps][ilbo]*N[iR&_]+[Ps][ilbo]*N",
+        _lowest_to_highest,
+        False,
+    ),
     (r"\(s?P[bo]?N\)", _property, True),
     (r"(?:S[he]?|Th|[hb^])*(?:s?P\(N\)|(?:s,?)?No?s?P(?:iS)?)", _property, False),
     (r"(?:s,)?(?:T[vblioRFs]*|[vl]+i?|b(?=Ni?s)|(?=N$))N(?:iP|is|s)?", _lie, False),

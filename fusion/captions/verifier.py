@@ -5,7 +5,7 @@ measuring (`evidence.py`), or what a writer knew: the verifier sees the text and
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -15,7 +15,15 @@ from fusion.captions.claims import Claim
 from fusion.captions.evidence import Evidence
 from fusion.captions.grammar import claims_of
 from fusion.captions.lexer import Number, sentences
-from fusion.captions.vocabulary import TOLERANCES, season, tolerance, vocabulary, words
+from fusion.captions.vocabulary import (
+    DAYS,
+    TOLERANCES,
+    mass_factor,
+    season,
+    tolerance,
+    vocabulary,
+    words,
+)
 from fusion.tiles.tile import Tile
 
 Status = Literal["supported", "contradicted", "unsupported"]
@@ -142,9 +150,9 @@ def _decide(yes: bool, no: bool, found: str) -> _Answer:
 def compare(claimed: Number, measured: float, within: float) -> Status:
     """Verdict on a number.
 
-    A single number holds within the tolerance, twice that if it says itself that it is rough. A
-    bound or a range holds to a quarter of it; if it is so wide that it says nothing, it is neither
-    supported nor contradicted.
+    A single number holds within the tolerance, twice that if it says itself that it is rough, and a
+    tenth if it says that it is exact. A bound or a range holds to a quarter of it; if it is so wide
+    that it says nothing, it is neither supported nor contradicted.
     """
     wide = TOLERANCES.one_sided * within
     slack = within / 4
@@ -155,7 +163,7 @@ def compare(claimed: Number, measured: float, within: float) -> Status:
     if claimed.bound in ("below", "at most"):
         if measured > claimed.high + slack:
             return "contradicted"
-        return "supported" if measured >= claimed.high - wide else "unsupported"
+        return "supported" if claimed.about or measured >= claimed.high - wide else "unsupported"
     if claimed.high < claimed.low:
         return "unsupported"
     if claimed.low != claimed.high:
@@ -163,6 +171,7 @@ def compare(claimed: Number, measured: float, within: float) -> Status:
             return "contradicted"
         return "supported" if claimed.high - claimed.low <= 2 * wide else "unsupported"
     factor = TOLERANCES.about if claimed.about else 1.0
+    factor = TOLERANCES.exactly if claimed.bound == "exactly" else factor
     # A hair more, so that a number that is off by just the tolerance does not depend on rounding.
     near = abs(measured - claimed.low) <= factor * within + 1e-9
     return "supported" if near else "contradicted"
@@ -238,9 +247,13 @@ def _cover_total(claim: Claim, evidence: Evidence) -> _Answer:
     wanted = _percent(claim.number) if claim.number else None
     if any(s is None for s in shares) or len(set(claim.subject)) < len(claim.subject):
         return _ABSENT
-    if wanted is None:
+    if wanted is None and claim.object != "all":
         return "unsupported", "no share or area"
     total = sum(shares)
+    if claim.object == "all":
+        found = f"{_name(claim, evidence)}: together {total:.1f} %"
+        rest = 100.0 - total
+        return _decide(rest <= TOLERANCES.present, rest > TOLERANCES.larger, found)
     status = compare(wanted, total, tolerance(claim.kind, "", total))
     if min(shares) <= TOLERANCES.absent and status == "supported":
         return "unsupported", "one of them is absent"
@@ -319,6 +332,9 @@ def _cover_relation(claim: Claim, evidence: Evidence) -> _Answer:
         times = 0.5 * (one + other + ahead) / (0.5 * (one + other - ahead) or 1e-9)
         yes = how != "far" or times >= TOLERANCES.far
         no = how == "far" and times < TOLERANCES.not_far
+        if how == "slightly":
+            yes = ahead <= TOLERANCES.slightly and times <= TOLERANCES.not_far
+            no = ahead > 2 * TOLERANCES.slightly or times >= TOLERANCES.far
         return _decide(ahead >= TOLERANCES.larger and yes, ahead <= -TOLERANCES.larger or no, found)
     if claim.object == "next":
         between = [
@@ -334,10 +350,20 @@ def _cover_relation(claim: Claim, evidence: Evidence) -> _Answer:
         limit = min(TOLERANCES.equal, TOLERANCES.equal_relative * max(one, other))
         near = abs(ahead) <= limit and min(one, other) >= TOLERANCES.present
         return _decide(near, abs(ahead) > 2 * limit, found)
-    wanted = claim.number.low if claim.number else 1.0
+    return _ratio(claim.number or Number(1.0, 1.0), one, other, found)
+
+
+def _ratio(wanted: Number, one: float, other: float, found: str) -> _Answer:
+    """Is a class so many times another?"""
     if min(one, other) < TOLERANCES.ratio_from:
-        return _decide(False, one <= other, found)
-    off = abs(one / other / wanted - 1)
+        return _decide(False, (one <= other) is (wanted.low >= 1), found)
+    times = one / other / wanted.low
+    slack = TOLERANCES.ratio / 4
+    if wanted.bound in ("above", "at least"):
+        return _decide(times >= 1.0, times < 1.0 - slack, found)
+    if wanted.bound in ("below", "at most"):
+        return _decide(times <= 1.0, times > 1.0 + slack, found)
+    off = abs(times - 1)
     return _decide(off <= TOLERANCES.ratio, off > 2 * TOLERANCES.ratio, found)
 
 
@@ -349,6 +375,13 @@ def _border(claim: Claim, evidence: Evidence) -> _Answer:
     if length is None:
         return _ABSENT
     found = f"{_name(claim, evidence)}: {one} and {other} share {length:.0f} m of border"
+    if claim.object == "longest":
+        next_ = evidence.longest_border((one, other), claim.source)
+        if next_ is None:
+            return _ABSENT
+        found = f"{found}, the next {next_:.0f} m"
+        yes = length >= max(TOLERANCES.border_m, TOLERANCES.longest * next_)
+        return _decide(yes, next_ >= TOLERANCES.longest * length, found)
     if claim.object == "surrounded":
         share = evidence.surrounding(one, other, claim.source)
         if share is None:
@@ -380,6 +413,8 @@ def _side(claim: Claim, evidence: Evidence) -> _Answer:
         places.append(evidence.centroid(cover, claim.source))
     if any(place is None for place in places):
         return _ABSENT
+    if " " in (claim.object or ""):
+        return _edge_or_corner(claim, evidence)
     x, y = places[0]
     if len(places) == 2:
         if claim.object == "centre" or claim.subject[0] == claim.subject[1]:
@@ -391,24 +426,44 @@ def _side(claim: Claim, evidence: Evidence) -> _Answer:
     status, found = _towards(x, y, claim.object or "", found)
     if len(places) == 2 or status == "contradicted":
         return status, found
-    side = vocabulary()["sides"][claim.object]
-    share = evidence.inside(claim.subject[0], side["x"], side["y"], claim.source)
+    share = evidence.inside(claim.subject[0], claim.object or "", claim.source)
     if share is None:
         return _ABSENT
     found = f"{found}, {share:.0f} % of it there"
+    if claim.statistic == "all":
+        elsewhere = (1.0 - share / 100.0) * (evidence.share(claim.subject[0], claim.source) or 0.0)
+        yes = share >= TOLERANCES.confined and elsewhere <= TOLERANCES.present
+        return _decide(yes, share < TOLERANCES.not_confined, found)
     yes = status == "supported" and share >= TOLERANCES.inside
     return _decide(yes, share < TOLERANCES.not_inside, found)
 
 
+def _edge_or_corner(claim: Claim, evidence: Evidence) -> _Answer:
+    """Does most of a class lie there, and where it is said to follow an edge, along much of it?"""
+    (cover,), place = claim.subject, claim.object or ""
+    share = evidence.inside(cover, place, claim.source)
+    length = evidence.along(cover, place, claim.source)
+    if share is None or length is None:
+        return _ABSENT
+    found = f"{_name(claim, evidence)}: {share:.0f} % of {cover} at the {place}"
+    yes, no = share >= TOLERANCES.inside, share < TOLERANCES.not_inside
+    if claim.statistic == "along":
+        found = f"{found}, along {length:.0f} % of it"
+        yes, no = yes and length >= TOLERANCES.along, no or length < TOLERANCES.not_along
+    return _decide(yes, no, found)
+
+
 def _region(claim: Claim, evidence: Evidence) -> _Answer:
-    side, (cover,) = vocabulary()["sides"][claim.object], claim.subject
-    shares = evidence.regional(side["x"], side["y"], claim.source)
+    (cover,) = claim.subject
+    shares = evidence.regional(claim.object or "", claim.source)
     if shares is None or not evidence.complete(cover, claim.source):
         return _ABSENT
     own = shares[cover]
     found = f"{_name(claim, evidence)}: {cover} {own:.1f} % of the {claim.object}"
     if claim.statistic == "present":
         return _decide(own >= TOLERANCES.present, own <= TOLERANCES.absent, found)
+    if claim.statistic in ("share", "of tile") and claim.number:
+        return _share_of_part(claim, own, evidence)
     if claim.statistic == "most":
         return _decide(own >= 50.0, own < 50.0 - TOLERANCES.share, found)
     next_ = max(share for name, share in shares.items() if name != cover)
@@ -417,13 +472,28 @@ def _region(claim: Claim, evidence: Evidence) -> _Answer:
     return _decide(ahead >= TOLERANCES.larger and enough, ahead <= -TOLERANCES.larger, found)
 
 
+def _share_of_part(claim: Claim, own: float, evidence: Evidence) -> _Answer:
+    """Share of a class in % of a part of the tile, or of what is there in % of the tile."""
+    (cover,), number, place = claim.subject, claim.number, claim.object or ""
+    if number is None or number.unit != "%":
+        return "unsupported", "no share"
+    found = f"{_name(claim, evidence)}: {cover} {own:.1f} % of the {place}"
+    if claim.statistic == "of tile":
+        inside = evidence.inside(cover, place, claim.source)
+        if inside is None:
+            return _ABSENT
+        own = inside / 100.0 * (evidence.share(cover, claim.source) or 0.0)
+        found = f"{_name(claim, evidence)}: {cover} of the {place} {own:.1f} % of the tile"
+    return compare(number, own, tolerance("cover share", "", own)), found
+
+
 def _agreement(claim: Claim, evidence: Evidence) -> _Answer:
     share, wanted = evidence.agreement(), claim.number
     if share is None or wanted is None or wanted.unit != "%":
         return _ABSENT
-    return compare(
-        wanted, share, tolerance(claim.kind, "", share)
-    ), f"the maps agree on {share:.1f} %"
+    found = f"the maps agree on {share:.1f} %"
+    share = 100.0 - share if claim.object == "differ" else share
+    return compare(wanted, share, tolerance(claim.kind, "", share)), found
 
 
 def _landform_share(claim: Claim, evidence: Evidence) -> _Answer:
@@ -523,14 +593,37 @@ def _vector(claim: Claim, evidence: Evidence) -> _Answer:
     if held is None:
         return _ABSENT
     value, unit = held
-    known = {"percent": "%", "pH": "", "1": ""}
-    if number is None or number.unit != known.get(unit, unit) or claim.statistic != "value":
+    unit = {"percent": "%", "pH": "", "1": ""}.get(unit, unit)
+    number = _in_unit(number, unit) if number else None
+    if number is None or claim.statistic != "value":
         # The climate's own words say what the mean is of.
         return "unsupported", f"no number in {unit}"
     return compare(number, value, tolerance(claim.kind, name, value)), f"{name} {value:g} {unit}"
 
 
+def _in_unit(number: Number, unit: str) -> Number | None:
+    """A number in another unit, if both are shares of mass; None if the units do not fit."""
+    if number.unit == unit:
+        return number
+    factor = mass_factor(number.unit, unit)
+    if factor is None:
+        return None
+    return replace(number, low=number.low * factor, high=number.high * factor, unit=unit)
+
+
+def _largest_fraction(claim: Claim, evidence: Evidence) -> _Answer:
+    held = {name: evidence.element("soil", name) for name in ("sand", "silt", "clay")}
+    if claim.object not in held or None in held.values():
+        return _ABSENT
+    shares = {name: found[0] for name, found in held.items() if found}
+    ahead = shares[claim.object] - max(s for n, s in shares.items() if n != claim.object)
+    found = ", ".join(f"{name} {share:.1f} %" for name, share in shares.items())
+    return _decide(ahead >= TOLERANCES.fraction, ahead <= -TOLERANCES.fraction, found)
+
+
 def _soil_word(claim: Claim, evidence: Evidence) -> _Answer:
+    if claim.subject[0] == "largest fraction":
+        return _largest_fraction(claim, evidence)
     if claim.subject[0] != "texture":
         held = evidence.element("soil", "ph_h2o")
         if held is None:
@@ -555,8 +648,9 @@ def _season(claim: Claim, evidence: Evidence) -> _Answer:
 
 def _date(claim: Claim, evidence: Evidence) -> _Answer:
     date = evidence.tile.date
-    said = zip(claim.value, (date.year, date.month, date.day), strict=True)  # type: ignore[arg-type]
-    right = all(a in (None, b) for a, b in said)
+    year, month, day = claim.value  # type: ignore[misc]
+    right = year in (None, date.year) and month in (None, date.month)
+    right &= date.day in DAYS[day] if isinstance(day, str) else day in (None, date.day)
     return _decide(right, not right, str(date))
 
 

@@ -15,6 +15,7 @@ from typing import Any
 import yaml
 
 from adapters.quantities import quantity
+from adapters.units import conversion
 
 FILE = Path(__file__).with_name("vocabulary.yaml")
 
@@ -44,6 +45,9 @@ class Tolerances:
     far: float = 1.5
     """Multiple of another class that is "far more" than it ..."""
     not_far: float = 1.25
+    slightly: float = 5.0
+    """Points by which a class that is "slightly" larger exceeds another at most, being less than
+    `not_far` times as large; twice as many points, or `far` times as much, contradict it."""
     equal: float = 3.0
     equal_relative: float = 0.25
     """Points, and share of the larger class, within which two are equally large; twice the smaller
@@ -82,6 +86,20 @@ class Tolerances:
     canopy_relative: float = 0.05
     index: float = 0.03
     agreement: float = 2.0
+    confined: float = 95.0
+    """Share of what lies nowhere else that is on a side, no more than `present` of the tile being
+    elsewhere ..."""
+    not_confined: float = 75.0
+    """... and share below which it lies elsewhere too."""
+    along: float = 50.0
+    """Share of an edge's length along which a class lies that follows it ..."""
+    not_along: float = 25.0
+    longest: float = 1.05
+    """Multiple of every other common border that the longest is."""
+    fraction: float = 1.5
+    """Points by which the largest fraction of the soil exceeds the others."""
+    exactly: float = 0.1
+    """Share of a tolerance within which an "exact" number holds."""
     word: float = 0.1
     """Relative distance from a word's limits within which it is not decided."""
     gradient_m: float = 5.0
@@ -114,6 +132,16 @@ CANOPY_FROM = 5.0
 
 TROPIC = 23.44
 """Latitude in degrees within which no season is named."""
+
+DAYS = {"early": range(1, 11), "mid": range(11, 21), "late": range(21, 32)}
+"""Days of a part of a month."""
+
+EDGE, CORNER = 0.6, 1 / 3
+"""How far from the centre an edge of the tile begins, its half side being 1, and how far to both
+sides a corner does."""
+
+_MASS_SHARES = {"%": "percent", "g/kg": "g/kg", "mg/kg": "mg/kg"}
+"""Units of a share of mass, as captions and as pint write them."""
 
 
 @dataclass(frozen=True)
@@ -194,6 +222,18 @@ def element(vector: str, name: str) -> tuple[str, str] | None:
     if found is None:
         return None
     return found, str(quantity(known[found].get("quantity", found)).unit)
+
+
+def mass_factor(unit: str, to: str) -> float | None:
+    """What makes a share of mass in one unit one in another; None if one of them is no such unit.
+
+    Args:
+        unit: As captions write it.
+        to: The same.
+    """
+    if not {unit, to} <= _MASS_SHARES.keys():
+        return None
+    return conversion(_MASS_SHARES[unit], "mass", _MASS_SHARES[to], "mass").scale
 
 
 def family(name: str) -> tuple[str, str]:

@@ -193,6 +193,112 @@ def test_many_words_make_one_claim(claim: str, texts: list[str]) -> None:
         ("The temperature averages 9.1 °C.", ["climate temperature value 9.1degC"]),
         ("Each year, 640 mm of rain fall.", ["climate precipitation value 640mm"]),
         ("The tile lacks snow and wetlands.", [GONE, "not cover presence wetland"]),
+        # only, and what remains
+        ("Only 4 % of the tile is water.", ["cover share water only 4%"]),
+        ("Forest covers exactly a quarter.", ["cover share tree exactly 25%"]),
+        (
+            "The tile contains only forest and water.",
+            ["cover presence tree", "cover presence water", "cover total tree+water all"],
+        ),
+        ("The only land cover is forest.", ["cover presence tree", "cover total tree all"]),
+        (
+            "Forest and water are the only classes.",
+            ["cover presence tree", "cover presence water", "cover total tree+water all"],
+        ),
+        ("Forest only covers 28 %.", ["cover share tree only 28%"]),
+        (
+            "Cropland covers 68 %, and the rest is forest.",
+            ["cover share crop 68%", "cover presence tree", "cover total crop+tree all"],
+        ),
+        (
+            "Cropland covers 68 %, forest 28 %, and the remaining 4 % is water.",
+            [
+                "cover share crop 68%",
+                SHARE,
+                "cover share water 4%",
+                "cover total crop+tree+water all",
+            ],
+        ),
+        # shares of a part, edges and corners
+        ("In the southern half, 28 % of the area is forest.", ["region tree south share 28%"]),
+        ("Forest covers 28 % of the upper left quadrant.", ["region tree north-west share 28%"]),
+        (
+            "The northern half is dominated by forest, with 50 % of its area.",
+            ["region tree north largest", "region tree north share 50%"],
+        ),
+        (
+            "The forest in the east covers 28 % of the tile.",
+            [SHARE, "region tree east of tile 28%"],
+        ),
+        ("Forest, in the east, covers 28 % of the tile.", [SHARE, "side tree east"]),
+        ("Forest is confined to the left half.", ["side tree west all"]),
+        ("Forest lies in the top right corner.", ["side tree north-east corner"]),
+        ("There is forest in the bottom left corner.", ["region tree south-west corner present"]),
+        ("Forest stretches along the eastern edge.", ["side tree east edge along"]),
+        ("There is no forest in the south.", ["not region tree south present"]),
+        ("None of the forest lies in the south.", ["not region tree south present"]),
+        ("All of the forest lies in the north.", ["side tree north all"]),
+        ("Most of the forest lies in the upper right corner.", ["side tree north-east corner"]),
+        (
+            "The upper right corner is covered by forest.",
+            ["region tree north-east corner share about at least 90%"],
+        ),
+        # comparisons
+        (
+            "Cropland covers a larger area than forest (68 % vs. 28 %).",
+            [MORE, "cover share crop 68%", SHARE],
+        ),
+        (
+            "Cropland is more than twice as large as forest.",
+            ["cover relation crop+tree ratio above 2"],
+        ),
+        ("Forest covers half as much as cropland.", ["cover relation tree+crop ratio 0.5"]),
+        (
+            "There is slightly more forest than water.",
+            ["cover relation tree+water slightly larger"],
+        ),
+        (
+            "Although cropland is the largest class, forest still covers 28 %.",
+            ["cover rank crop 1", SHARE],
+        ),
+        ("Besides cropland, there is forest.", ["cover presence crop", "cover presence tree"]),
+        ("The longest boundary runs between cropland and forest.", ["border crop+tree longest"]),
+        # a bound without a statistic is of all that is measured
+        ("The terrain lies above 190 m.", ["elevation elevation minimum above 190m"]),
+        ("The entire tile lies below 330 m a.s.l.", ["elevation elevation maximum below 330m"]),
+        ("Trees are taller than 10 m.", ["canopy canopy_height minimum above 10m"]),
+        ("No tree is taller than 30 m.", [f"{HEIGHT} at most 30m"]),
+        ("The canopy does not exceed 30 m.", [f"{HEIGHT} at most 30m"]),
+        ("Half of the trees are taller than 20 m.", ["canopy canopy_height median 20m"]),
+        ("Half of the slopes are below 6°.", ["slope slope median 6degree"]),
+        (
+            "From its lowest point at 200 m, the land rises to 327 m at its highest point.",
+            ["elevation elevation minimum 200m", "elevation elevation maximum 327m"],
+        ),
+        # soil, climate, landforms, maps
+        (
+            "The soil is composed of 31 % sand, 40 % silt and 29 % clay.",
+            ["soil sand value 31%", "soil silt value 40%", "soil clay value 29%"],
+        ),
+        (
+            "Sand is the largest fraction of the soil (31 %).",
+            ["soil word largest fraction sand", "soil sand value 31%"],
+        ),
+        (
+            "The mean temperature is below freezing, at -4 °C.",
+            [
+                "climate temperature value about below 0degC",
+                "climate temperature value -4degC",
+            ],
+        ),
+        (
+            "Landforms include slopes (86 %) and spurs.",
+            ["landform share slope 86%", "landform presence spur"],
+        ),
+        (
+            "The two maps disagree on 9 % of the tile.",
+            ["agreement dynamic_world+worldcover differ 9%"],
+        ),
     ],
 )
 def test_prose_is_read_exactly(text: str, claims: list[str]) -> None:
@@ -202,10 +308,30 @@ def test_prose_is_read_exactly(text: str, claims: list[str]) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "Water covers only 4 % of the tile.",
+        "Water covers not only 4 % of the tile.",
+        "Only water covers 4 % of the tile.",
         "Cropland covers 68 % of the land surface.",
         "Cropland covers 68 % of the forested area.",
         "In the south there is 68 % cropland.",
+        "In the southern third, 68 % of the area is cropland.",
+        "In the southern half, 68 % of the tile is cropland.",
+        "In the southern half, cropland dominates, and forest covers 28 %.",
+        "In the south, cropland dominates, and the median slope is 6 degrees.",
+        "The forest in the north covers 28 % of the area.",
+        "The remaining 4 % is water.",
+        "In the southern half, cropland covers 90 %, and the rest is water.",
+        "Water is the only class in the west.",
+        "Only cropland and forest border water.",
+        "Forest still covers 28 % of the tile.",
+        "From its lowest point at 200 m, the land rises 327 m at its highest point.",
+        "Half of the tile lies above 200 m.",
+        "Cropland is not slightly larger than forest.",
+        "Cropland is exactly twice as large as forest.",
+        "Forest is not exactly 28 % of the tile.",
+        "Landforms include forest (28 %).",
+        "The southern half contains half of the forest.",
+        "A quarter of the slopes are steeper than 6°.",
+        "Cropland and forest are the only class.",
         "The tile is forest.",
         "There is primary forest.",
         "Forest covers 28 % of the tile and contains water.",
@@ -244,6 +370,26 @@ def test_a_day_may_be_an_ordinal(text: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("It was taken in early May 2021.", (2021, 5, "early")),
+        ("It was taken in late May.", (None, 5, "late")),
+    ],
+)
+def test_a_month_has_parts(text: str, value: tuple[object, ...]) -> None:
+    (claim,) = claims_of(text)[0]
+    assert claim.value == value
+    facts = measure(TILE)
+    assert holds(claim, facts, TILE) is (value[2] == "early")
+    assert (verify(text, TILE).sentences[0].status == "supported") is (value[2] == "early")
+
+
+def test_a_short_form_ends_no_sentence() -> None:
+    text = "There is more cropland than forest (68 % vs. 28 %). Water covers approx. 4 %."
+    assert [read.status for read in verify(text, TILE).sentences] == ["supported", "supported"]
+
+
+@pytest.mark.parametrize(
     ("text", "status"),
     [
         ("Most of the south is cropland.", "supported"),
@@ -272,6 +418,18 @@ def test_most_of_a_side_is_half_of_it(text: str, status: str) -> None:
         ("Snow is the smallest class.", "contradicted"),
         ("The tile consists of cropland, forest and water.", "supported"),
         ("The tile consists of forest and water.", "contradicted"),
+        ("Forest covers only 27.8 % of the tile.", "supported"),
+        ("Forest covers exactly 27.8 % of the tile.", "supported"),
+        ("Forest covers exactly 28.5 % of the tile.", "contradicted"),
+        ("The tile contains only cropland, forest and water.", "supported"),
+        ("The tile contains only cropland and forest.", "contradicted"),
+        ("Cropland covers 68 %, forest 28 %, and the rest is water.", "supported"),
+        ("Cropland covers 68 %, and the rest is forest.", "contradicted"),
+        ("Cropland is more than twice as large as forest.", "supported"),
+        ("Cropland is more than three times as large as forest.", "contradicted"),
+        ("Cropland is less than three times as large as forest.", "supported"),
+        ("Forest is slightly smaller than cropland.", "contradicted"),
+        ("The longest boundary runs between cropland and forest.", "supported"),
     ],
 )
 def test_much_more_the_least_and_the_whole_are_checked(text: str, status: str) -> None:

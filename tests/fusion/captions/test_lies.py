@@ -222,7 +222,7 @@ def test_a_careless_writer_is_corrected() -> None:
 def test_no_unsupported_sentence_is_kept() -> None:
     """Written by hand: false, or more than was measured, in words close to true ones."""
     listed = Path(__file__).with_name("unsupported_sentences.txt").read_text("utf-8").splitlines()
-    assert len(listed) > 800
+    assert len(listed) > 1100
     kept = [
         text
         for text in listed
