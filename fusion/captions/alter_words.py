@@ -232,7 +232,9 @@ def _relations(
                 continue
             told = replace(claim, **({"object": new} if where == "object" else {"subject": (new,)}))
             if times is not None:
-                told = replace(told, number=Number(times, times))
+                # "More than three times" may be "more than twice" and no lie.
+                bound = claim.number.bound if claim.number else ""
+                told = replace(told, number=Number(times, times, bound))
             yield Alteration(lie, replaced(text, spot, said), put(text, spot, said), (told,))
 
 

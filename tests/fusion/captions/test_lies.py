@@ -191,6 +191,10 @@ def test_what_happens_to_be_true_is_no_lie() -> None:
     assert not said & {"Cropland covers 50 % of the tile.", "Farmland covers 50 % of the tile."}
     assert "Forest covers 50 % of the northern half." not in said
     assert "Forest covers 50 % of the western half." in said
+    said = lies("Cropland is more than twice as large as forest.", "relation")
+    assert "Cropland is more than three times as large as forest." in said
+    said = lies("Forest is more than twice as large as water.", "relation")
+    assert "Forest is more than three times as large as water." not in said, "it is six times"
 
 
 def test_planting_is_by_kind_and_repeatable() -> None:
