@@ -13,6 +13,7 @@ from collections.abc import Iterator
 
 from fusion.captions.measure import Cover, Facts, Relief
 from fusion.captions.vocabulary import TOLERANCES, label
+from fusion.texture import texture_systems
 
 _MONTHS = "January February March April May June July August September October November December"
 _MAPS = {"worldcover": "WorldCover", "dynamic_world": "Dynamic World"}
@@ -55,20 +56,7 @@ _LANDFORMS = {
     "valley": "valleys",
     "pit": "pits",
 }
-_TEXTURES = {
-    "Sa": "sand",
-    "LoSa": "loamy sand",
-    "SaLo": "sandy loam",
-    "Lo": "loam",
-    "SiLo": "silt loam",
-    "Si": "silt",
-    "SaClLo": "sandy clay loam",
-    "ClLo": "clay loam",
-    "SiClLo": "silty clay loam",
-    "SaCl": "sandy clay",
-    "SiCl": "silty clay",
-    "Cl": "clay",
-}
+_TEXTURES = texture_systems()["usda"].labels
 
 
 def first_book(facts: Facts) -> Iterator[str]:

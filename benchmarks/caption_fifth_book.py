@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from fusion.captions.measure import Cover, Element, Facts
 from fusion.captions.vocabulary import TOLERANCES, label
+from fusion.texture import texture_systems
 
 _TILE_HA = 163.84
 _MONTHS = ("January", "February", "March", "April", "May", "June", "July")
@@ -45,20 +46,7 @@ _FRACTIONS = (
     (80.0, "four fifths"),
     (90.0, "nine tenths"),
 )
-_TEXTURES = {
-    "Sa": "sand",
-    "LoSa": "loamy sand",
-    "SaLo": "sandy loam",
-    "Lo": "loam",
-    "SiLo": "silt loam",
-    "Si": "silt",
-    "SaClLo": "sandy clay loam",
-    "ClLo": "clay loam",
-    "SiClLo": "silty clay loam",
-    "SaCl": "sandy clay",
-    "SiCl": "silty clay",
-    "Cl": "clay",
-}
+_TEXTURES = texture_systems()["usda"].labels
 _LANDFORMS = {
     "flat": "flat ground",
     "peak": "peaks",
